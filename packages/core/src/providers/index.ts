@@ -1,1 +1,26 @@
-export {};
+export type { LifecycleEvent, LifecycleEventType, LifecyclePublisher } from "./lifecycle-publisher.ts";
+export type { Lease, LeaseHolder, LockProvider, ProcessIdentity } from "./lock-provider.ts";
+export type {
+  Awaitable,
+  ClaimedWorkflow,
+  ClaimRequest,
+  CommitResult,
+  DefinitionRef,
+  LoadedWorkflow,
+  PersistenceProvider,
+  PullRequest,
+  PullResult,
+  RowWrite,
+  StoreHint,
+  StreamCursor,
+  StreamEvents,
+  TransactionalTurn,
+  TurnCommit,
+  WorkflowFilter,
+} from "./persistence-provider.ts";
+export type { Provider, ProviderContext } from "./provider.ts";
+export type { Pulled, QueueItem, QueueProvider } from "./queue-provider.ts";
+export * from "./records.ts";
+export type { Clock, Runtime, Timer } from "../runtime/runtime.ts";
+export { systemClock, systemRuntime } from "../runtime/system-runtime.ts";
+export { CorruptedRecordError, InvalidOptionError, NewerFormatError, StoreError, WfeError } from "../errors.ts";
