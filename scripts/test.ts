@@ -1,0 +1,60 @@
+// Runs vitest with the arguments given, and says in the last line how the tests went.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The part of vitest's JSON report that is read here. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+}
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const directory = mkdtempSync(join(tmpdir(), "wfe-test-"));
+const reportFile = join(directory, "report.json");
+const vitest = fileURLToPath(new URL("../node_modules/vitest/vitest.mjs", import.meta.url));
+const run = spawnSync(
+  process.execPath,
+  [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`, ...process.argv.slice(2)],
+  { stdio: "inherit" },
+);
+const counts = count(readReport());
+rmSync(directory, { recursive: true });
+
+const ended = run.signal ?? `code ${run.status}`;
+if (run.status !== 0 && counts.failed === 0)
+  console.log(`vitest ended with ${ended}, though no test failed: see above`);
+process.exitCode = run.status === 0 && counts.failed === 0 ? 0 : 1;
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+
+/** Gives undefined where vitest ended before it wrote a report. */
+function readReport(): Report | undefined {
+  try {
+    return JSON.parse(readFileSync(reportFile, "utf8")) as Report;
+  } catch (error) {
+    console.error(error);
+    return undefined;
+  }
+}
+
+function count(report: Report | undefined): Counts {
+  if (report === undefined) return { passed: 0, failed: 0, skipped: 0 };
+
+  // A file that cannot be loaded has no tests, and would otherwise not be missed in the count.
+  const unloaded = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
