@@ -1,0 +1,87 @@
+import { copy, handOut } from "../codec/index.ts";
+import type { At, WorkflowInfo } from "../definition/step-context.ts";
+import { ExpressionError } from "../errors.ts";
+import type { Data, WorkflowState } from "./state.ts";
+
+/** Where a branch stands among items and iterations. */
+export interface ItemPlace {
+  readonly item: unknown;
+  readonly index: number | undefined;
+  readonly items: readonly unknown[] | undefined;
+}
+
+/** The data as a branch sees it: the workflow's, with the layers of the for-each items around it. */
+export function dataAt(state: WorkflowState, branchId: number): Data {
+  const layers = localLayers(state, branchId);
+  return layers.length === 0 ? state.data : (copy(Object.assign(withoutPrototypeKey(state.data), ...layers), unlimited) as Data);
+}
+
+/** The local layers around a branch, outermost first. */
+function localLayers(state: WorkflowState, branchId: number): Data[] {
+  const layers: Data[] = [];
+  for (let branch = state.branches.get(branchId); branch !== undefined; branch = ownerBranch(state, branch.owner)) {
+    if (branch.local !== null && Object.keys(branch.local).length > 0) layers.unshift(branch.local);
+  }
+  return layers;
+}
+
+/** The innermost item, and the index of the innermost item or iteration. */
+export function placeAt(state: WorkflowState, branchId: number): ItemPlace {
+  let index: number | undefined;
+  for (let branch = state.branches.get(branchId); branch !== undefined; branch = ownerBranch(state, branch.owner)) {
+    if (branch.undoing !== null && branch.undoing.index !== undefined) {
+      return { item: branch.undoing.item, index: index ?? branch.undoing.index, items: undefined };
+    }
+    if (branch.index === null) continue;
+    index ??= branch.index;
+    const owner = state.pointers.get(branch.owner);
+    if (owner?.kind === "for-each" && branch.slot === "body") {
+      const items = owner.scope?.items ?? [];
+      return { item: items[branch.index], index, items };
+    }
+  }
+  return { item: undefined, index, items: undefined };
+}
+
+/** The branch that owns a local layer for what `.as` sets at this place; undefined: the workflow's data. */
+export function localBranch(state: WorkflowState, branchId: number): number | undefined {
+  for (let branch = state.branches.get(branchId); branch !== undefined; branch = ownerBranch(state, branch.owner)) {
+    if (branch.local !== null) return branch.id;
+  }
+  return undefined;
+}
+
+export function infoOf(state: WorkflowState): WorkflowInfo {
+  const { id, definitionId, version, namespace, tags } = state.identity;
+  return { id, definitionId, version, namespace, tags };
+}
+
+export function atOf(state: WorkflowState, branchId: number, now: number): At {
+  const place = placeAt(state, branchId);
+  return { item: place.item, index: place.index as number, items: (place.items ?? []) as unknown[], workflow: infoOf(state), now };
+}
+
+/** Calls a definition's own function. A promise is an error: the function must be synchronous. */
+export function evaluate<Result>(state: WorkflowState, branchId: number, now: number, what: string, value: Result | ((data: any, at: At) => Result)): Result {
+  if (typeof value !== "function") return value;
+  const result = (value as (data: unknown, at: At) => Result)(handOut(dataAt(state, branchId)), atOf(state, branchId, now));
+  refusePromise(result, what);
+  return result;
+}
+
+export function refusePromise(result: unknown, what: string): void {
+  if (typeof result === "object" && result !== null && typeof (result as { then?: unknown }).then === "function") {
+    throw new ExpressionError(`${what} gave a promise: it is called while the engine decides and must be synchronous; move the work into a step`);
+  }
+}
+
+function ownerBranch(state: WorkflowState, owner: number): ReturnType<WorkflowState["branches"]["get"]> {
+  return state.branches.get(state.pointers.get(owner)?.branch ?? -1);
+}
+
+const unlimited = { maxBytes: Number.POSITIVE_INFINITY, maxDepth: Number.POSITIVE_INFINITY };
+
+/** `Object.assign` onto a null-prototype object keeps a `__proto__` key an own key. */
+function withoutPrototypeKey(data: Data): Record<string, unknown> {
+  return Object.assign(Object.create(null) as Record<string, unknown>, data);
+}

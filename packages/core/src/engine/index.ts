@@ -1,0 +1,17 @@
+export { decide } from "./decide.ts";
+export { defaultLimits } from "./decision.ts";
+export type { ChildStart, ChildStop, DecideContext, Decision, Effects, EngineLimits } from "./decision.ts";
+export type { Entry, EntryKind } from "./entries.ts";
+export { evolve, evolveTurn, initialState } from "./evolve.ts";
+export type { Address } from "./evolve.ts";
+export type { Delivery, Input, RetryBase, StreamInput } from "./inputs.ts";
+export { forkState, findRetryBase } from "./repair.ts";
+export { decodeEntries, decodeState, encodeEntries, encodeState } from "./records.ts";
+export { executionId } from "./state.ts";
+export type { Pointer, WorkflowIdentity, WorkflowState } from "./state.ts";
+export { emptySummary, stepsOf, summarize } from "./step-summary.ts";
+export type { StepStatus, StepSummary, StepView } from "./step-summary.ts";
+export { reviveError, storeError } from "./stored-error.ts";
+export type { StoredError } from "./stored-error.ts";
+export { attemptOf, awaitedStreams, isFinal, isSuspect, journalNeeded, needsBegin, nextDueAt, projectionOf, readyPointers, runningPointers, wantsContinue } from "./work.ts";
+export type { Attempt, AwaitedStream, Projection } from "./work.ts";

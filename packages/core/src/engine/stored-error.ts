@@ -1,0 +1,87 @@
+import { FatalError, WfeError } from "../errors.ts";
+
+/** An error as entries and rows hold it. Plain JSON. */
+export interface StoredError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+  readonly stepId?: string;
+  readonly attempt?: number;
+  /** Thrown as `FatalError`. */
+  readonly fatal?: boolean;
+  readonly cause?: StoredError;
+}
+
+const longestText = 16_384;
+const deepestCause = 5;
+
+/** Makes any thrown value storable: a non-error is named as such, long texts are cut, causes are kept to a depth of 5. */
+export function storeError(thrown: unknown, where: { readonly stepId?: string | undefined; readonly attempt?: number | undefined } = {}): StoredError {
+  return { ...describe(thrown, 0), ...(where.stepId === undefined ? {} : { stepId: where.stepId }), ...(where.attempt === undefined ? {} : { attempt: where.attempt }) };
+}
+
+/** The error again, as an `Error` with its name, code, stack and cause. */
+export function reviveError(stored: StoredError): Error {
+  const cause = stored.cause === undefined ? undefined : reviveError(stored.cause);
+  const error =
+    stored.code === undefined
+      ? new Error(stored.message, cause === undefined ? undefined : { cause })
+      : new WfeError(stored.code, stored.message, { cause });
+  Object.defineProperty(error, "name", { value: stored.name, configurable: true, writable: true, enumerable: false });
+  if (stored.stack !== undefined) Object.defineProperty(error, "stack", { value: stored.stack, configurable: true, writable: true, enumerable: false });
+  for (const key of ["stepId", "attempt"] as const) {
+    if (stored[key] !== undefined) Object.defineProperty(error, key, { value: stored[key], configurable: true, enumerable: true });
+  }
+  return error;
+}
+
+function describe(thrown: unknown, depth: number): StoredError {
+  if (!isError(thrown)) return { name: "NonErrorThrown", message: cut(`a value that is not an error was thrown: ${preview(thrown)}`) };
+  const code = readText(thrown, "code");
+  const stack = readText(thrown, "stack");
+  const cause = read(thrown, "cause");
+  const stepId = readText(thrown, "stepId");
+  const attempt = read(thrown, "attempt");
+  return {
+    name: readText(thrown, "name") ?? "Error",
+    message: cut(readText(thrown, "message") ?? ""),
+    ...(code === undefined ? {} : { code: cut(code) }),
+    ...(stack === undefined ? {} : { stack: cut(stack) }),
+    ...(stepId === undefined ? {} : { stepId }),
+    ...(typeof attempt === "number" ? { attempt } : {}),
+    ...(thrown instanceof FatalError ? { fatal: true } : {}),
+    ...(cause === undefined || depth >= deepestCause ? {} : { cause: describe(cause, depth + 1) }),
+  };
+}
+
+/** Also errors of another realm, or with a broken prototype. */
+function isError(value: unknown): value is object {
+  return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+}
+
+/** A hostile error may throw from its getters. */
+function read(error: object, key: string): unknown {
+  try {
+    return Reflect.get(error, key);
+  } catch {
+    return undefined;
+  }
+}
+
+function readText(error: object, key: string): string | undefined {
+  const value = read(error, key);
+  return typeof value === "string" ? value : undefined;
+}
+
+function preview(value: unknown): string {
+  try {
+    return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= longestText ? text : `${text.slice(0, longestText)}… (cut)`;
+}
