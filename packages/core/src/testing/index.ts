@@ -1,1 +1,2 @@
-export {};
+export { memory, type MemoryOptions } from "./memory/memory.ts";
+export { TestClock } from "./test-clock.ts";
