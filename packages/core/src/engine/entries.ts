@@ -14,7 +14,7 @@ export type Entry =
   | { readonly kind: "workflow-started"; readonly identity: WorkflowIdentity; readonly data: unknown; readonly cursors?: Readonly<Record<string, number>> }
   | { readonly kind: "workflow-forked"; readonly from: { readonly workflowId: string; readonly seq: number }; readonly identity: WorkflowIdentity; readonly state: StateSnapshot; readonly actor?: string }
   // A leaf step becomes ready. `input` is there when a map made it (`mapped`).
-  | { readonly kind: "step-scheduled"; readonly pointer: number; readonly branch: number; readonly step: string; readonly mapped?: boolean; readonly input?: unknown }
+  | { readonly kind: "step-scheduled"; readonly pointer: number; readonly branch: number; readonly step: string; /** Absent: a step. Another kind where its functions failed before it could open. */ readonly node?: NodeKind; readonly mapped?: boolean; readonly input?: unknown }
   | { readonly kind: "step-begun"; readonly pointer: number; readonly step: string; readonly attempt: number }
   | ({ readonly kind: "step-completed"; readonly attempt?: number; readonly output?: unknown } & NodeEnd)
   | { readonly kind: "step-retrying"; readonly pointer: number; readonly step: string; readonly attempt: number; readonly error: StoredError; readonly dueAt: number; readonly counted: boolean }
@@ -38,20 +38,24 @@ export type Entry =
   | { readonly kind: "scope-opened"; readonly pointer: number; readonly branch: number; readonly step: string; readonly node: NodeKind; readonly items?: readonly unknown[]; readonly collect?: boolean; readonly deadlineAt?: number; readonly open: readonly OpenBranch[] }
   | { readonly kind: "branches-opened"; readonly pointer: number; readonly step: string; readonly open: readonly OpenBranch[] }
   | { readonly kind: "branch-ended"; readonly pointer: number; readonly step: string; readonly branch: number; readonly output?: unknown; readonly error?: StoredError; readonly vertex?: string }
-  | { readonly kind: "iteration-started"; readonly pointer: number; readonly step: string; readonly branch: number; readonly index: number }
+  | { readonly kind: "iteration-started"; readonly pointer: number; readonly step: string; readonly open: OpenBranch }
   /** A loop that made many iterations in one turn goes on in the next. */
   | { readonly kind: "loop-yielded"; readonly pointer: number; readonly step: string }
+  | { readonly kind: "loop-continued"; readonly pointer: number; readonly step: string }
   /** A container is to end as `ending` says once its branches have closed; `stop` names the branches told to. */
   | { readonly kind: "scope-ending"; readonly pointer: number; readonly step: string; readonly ending: Ending; readonly stop: readonly number[] }
   | { readonly kind: "hook-started"; readonly pointer: number; readonly step: string; readonly hook: "onFailure" | "ensure" | "compensation" | "onTimeout"; readonly open: OpenBranch }
   | { readonly kind: "hook-ended"; readonly pointer: number; readonly step: string; readonly hook: "onFailure" | "ensure" | "compensation" | "onTimeout"; readonly branch: number; readonly output?: unknown; readonly error?: StoredError }
   /** A node has ended and all its hooks have run. */
-  | { readonly kind: "step-ended"; readonly pointer: number; readonly step: string; readonly ending: "completed" | "failed" | "cancelled"; readonly last?: unknown; readonly keep?: boolean }
+  | { readonly kind: "step-ended"; readonly pointer: number; readonly step: string; readonly ending: "completed" | "failed" | "cancelled" }
   | { readonly kind: "straggler-ended"; readonly pointer: number; readonly output?: unknown; readonly returned: boolean }
-  | { readonly kind: "undo-started"; readonly pointer: number; readonly step: string }
-  | { readonly kind: "undo-step-started"; readonly pointer: number; readonly step: string; readonly record: UndoRecord; readonly ref: UndoRef; readonly resume: UndoRef | null; readonly open: OpenBranch }
+  /** `own`: the saga's own compensation, which comes last. */
+  | { readonly kind: "undo-started"; readonly pointer: number; readonly step: string; readonly own?: UndoRecord }
+  | { readonly kind: "undo-step-started"; readonly pointer: number; readonly step: string; readonly record: UndoRecord; readonly resume: UndoRef | null; /** The record is a completed saga's own, after its inner ones. */ readonly leave?: boolean; readonly open: OpenBranch }
   /** A saga's inner records come first: the walk enters them. */
   | { readonly kind: "undo-entered"; readonly pointer: number; readonly step: string; readonly record: UndoRecord; readonly resume: UndoRef | null }
+  /** The inner records of a completed saga are undone, and it has no compensation of its own. */
+  | { readonly kind: "undo-left"; readonly pointer: number; readonly step: string }
   | { readonly kind: "undo-completed"; readonly pointer: number; readonly step: string; readonly undone: number; readonly undoneStep: string; readonly branch: number }
   | { readonly kind: "undo-failed"; readonly pointer: number; readonly step: string; readonly undone: number; readonly undoneStep: string; readonly branch: number; readonly error: StoredError }
   | { readonly kind: "undo-retried"; readonly pointer: number; readonly step: string; readonly open: OpenBranch }
@@ -65,7 +69,8 @@ export type Entry =
   | { readonly kind: "delivery-applied"; readonly number: number; readonly delivery: string; readonly actor?: string }
   | { readonly kind: "delivery-refused"; readonly number: number; readonly delivery: string; readonly reason: string; readonly actor?: string }
   | { readonly kind: "data-set"; readonly patch: StoredPatch; readonly actor?: string }
-  | { readonly kind: "step-skipped"; readonly pointer: number; readonly step: string; readonly output?: unknown; readonly actor?: string }
+  /** Given an output by hand in place of running. */
+  | ({ readonly kind: "step-skipped"; readonly output?: unknown; readonly actor?: string } & NodeEnd)
   /** Goes back to where `from` was about to run; `state` is what was live then, under new ids. */
   | { readonly kind: "workflow-retried"; readonly from: string; readonly state: StateSnapshot; readonly actor?: string }
   | { readonly kind: "workflow-migrated"; readonly version: number; readonly definitionHash: string; readonly actor?: string }
@@ -80,9 +85,11 @@ export type Entry =
 export interface NodeEnd {
   readonly pointer: number;
   readonly step: string;
+  /** Key of the data that takes the output. */
+  readonly as?: string;
   readonly patch?: StoredPatch;
-  /** The patch is for the for-each item's own data. */
-  readonly local?: boolean;
+  /** The branch whose own data takes the output or patch: a for-each item's. Absent: the workflow's. */
+  readonly local?: number;
   /** The branch keeps the output as its last. */
   readonly keep?: boolean;
   /** The undo record, and the one before it in its saga. */
@@ -104,6 +111,6 @@ export interface OpenBranch {
 }
 
 /** The live part of a state, as a fork or retry carries it. */
-export type StateSnapshot = Pick<WorkflowState, "data" | "dataBytes" | "pointers" | "branches" | "lines" | "nextId" | "stragglers">;
+export type StateSnapshot = Pick<WorkflowState, "data" | "pointers" | "branches" | "lines" | "nextId" | "stragglers">;
 
 export type EntryKind = Entry["kind"];

@@ -1,4 +1,4 @@
-import { copy, handOut } from "../codec/index.ts";
+import { applyPatch, handOut } from "../codec/index.ts";
 import type { At, WorkflowInfo } from "../definition/step-context.ts";
 import { ExpressionError } from "../errors.ts";
 import type { Data, WorkflowState } from "./state.ts";
@@ -13,7 +13,7 @@ export interface ItemPlace {
 /** The data as a branch sees it: the workflow's, with the layers of the for-each items around it. */
 export function dataAt(state: WorkflowState, branchId: number): Data {
   const layers = localLayers(state, branchId);
-  return layers.length === 0 ? state.data : (copy(Object.assign(withoutPrototypeKey(state.data), ...layers), unlimited) as Data);
+  return layers.length === 0 ? state.data : applyPatch(state.data, layers.flatMap((layer) => Object.entries(layer).map(([key, value]) => ({ key, value }))));
 }
 
 /** The local layers around a branch, outermost first. */
@@ -77,11 +77,4 @@ export function refusePromise(result: unknown, what: string): void {
 
 function ownerBranch(state: WorkflowState, owner: number): ReturnType<WorkflowState["branches"]["get"]> {
   return state.branches.get(state.pointers.get(owner)?.branch ?? -1);
-}
-
-const unlimited = { maxBytes: Number.POSITIVE_INFINITY, maxDepth: Number.POSITIVE_INFINITY };
-
-/** `Object.assign` onto a null-prototype object keeps a `__proto__` key an own key. */
-function withoutPrototypeKey(data: Data): Record<string, unknown> {
-  return Object.assign(Object.create(null) as Record<string, unknown>, data);
 }

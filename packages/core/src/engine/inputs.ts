@@ -28,7 +28,9 @@ export type Input =
 export interface StreamInput {
   readonly label: string;
   readonly events: readonly (Omit<StoredEvent, "payloadText"> & { readonly payload: unknown })[];
+  /** The highest number that retention has deleted, and the store's time of it; 0 for none. */
   readonly expiredThrough: number;
+  readonly expiredAt: number;
 }
 
 /** What deliveries say. `actor` is who asked. */

@@ -18,8 +18,6 @@ export interface WorkflowState {
   readonly error: StoredError | null;
   readonly reason: string | null;
   readonly data: Data;
-  /** Encoded size of `data`, approximately. */
-  readonly dataBytes: number;
   readonly pointers: ReadonlyMap<number, Pointer>;
   readonly branches: ReadonlyMap<number, Branch>;
   readonly lines: ReadonlyMap<number, Line>;
@@ -139,6 +137,8 @@ export interface ScopeState {
   /** saga and workflow: the newest undo record, and the walk while undoing. */
   readonly undo: UndoRef | null;
   readonly walk: UndoWalk | null;
+  /** Concurrent containers: how far branches that have ended had read. It counts from the join on. */
+  readonly joined: Readonly<Record<string, number>>;
 }
 
 /** Where an undo record is in the journal. */
@@ -173,7 +173,7 @@ export interface UndoRecord {
 
 export type Ending =
   | { readonly kind: "completed"; readonly output: unknown }
-  | { readonly kind: "failed"; readonly error: StoredError; readonly behavior: "fail" | "terminate" | "compensate" | "ignore"; readonly undone?: boolean }
+  | { readonly kind: "failed"; readonly error: StoredError; readonly behavior: "fail" | "terminate" | "compensate" | "ignore" }
   | { readonly kind: "cancelled"; readonly proceed: boolean }
   | { readonly kind: "terminated"; readonly compensate: boolean; readonly reason: string | null; readonly error?: StoredError };
 
@@ -247,6 +247,7 @@ export const emptyScope: ScopeState = {
   error: null,
   undo: null,
   walk: null,
+  joined: {},
 };
 
 /** The key of a stream in a line's cursors. Names hold no NUL. */

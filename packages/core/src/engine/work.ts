@@ -5,6 +5,7 @@ import type { WaitingFor, WorkflowStatus } from "../providers/records.ts";
 import { dataAt, infoOf, placeAt, type ItemPlace } from "./expressions.ts";
 import { executionId, rootPointer, streamKey, type Data, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
 import type { StoredError } from "./stored-error.ts";
+import { waitsForStragglers } from "./undo.ts";
 
 /** What a host has to do for a workflow is read off its state: bodies to run, times to wait for, streams to read. */
 
@@ -136,7 +137,7 @@ export function journalNeeded(state: WorkflowState): readonly { readonly pointer
   const needed: { pointer: number; seq: number }[] = [];
   for (const pointer of state.pointers.values()) {
     const walk = pointer.scope?.walk;
-    if (pointer.status === "undoing" && walk?.next != null) needed.push({ pointer: pointer.id, seq: walk.next.seq });
+    if (pointer.status === "undoing" && walk?.next != null && !waitsForStragglers(state, pointer)) needed.push({ pointer: pointer.id, seq: walk.next.seq });
   }
   return needed;
 }
@@ -147,7 +148,6 @@ export function wantsContinue(state: WorkflowState, maxLoneDeaths: number): bool
   if (isPoison(state, maxLoneDeaths)) return true;
   for (const pointer of state.pointers.values()) {
     if (pointer.crashed || (pointer.status === "ready" && pointer.kind !== "step")) return true;
-    if (pointer.status === "undoing" && pointer.scope?.walk?.next == null) return true;
   }
   return false;
 }

@@ -281,6 +281,8 @@ export interface StreamEvents {
   readonly events: readonly StoredEvent[];
   /** The highest number of the stream that retention has deleted, 0 for none. */
   readonly expiredThrough: number;
+  /** When that one was numbered, by the store's clock; 0 for none. */
+  readonly expiredAt: number;
 }
 
 export interface WorkflowFilter {

@@ -1,0 +1,132 @@
+import type { WorkflowDefinition } from "../definition/definition.ts";
+import { StepCrashedError } from "../errors.ts";
+import { cancelWhereAsked } from "./cancel-when.ts";
+import { decideDelivery } from "./control.ts";
+import type { DecideContext, Decision } from "./decision.ts";
+import { advance, failNode, openNode } from "./flow.ts";
+import type { Input } from "./inputs.ts";
+import { childStragglerEnded, deliverStraggler } from "./stragglers.ts";
+import { handlerOf } from "./kinds/handlers.ts";
+import { resumeLoop } from "./kinds/loop.ts";
+import { attemptReturned } from "./kinds/step.ts";
+import { eventsCame, remind } from "./kinds/wait.ts";
+import { suspendPoison } from "./poison.ts";
+import { rootBranch, type Pointer, type WorkflowState } from "./state.ts";
+import { storeError } from "./stored-error.ts";
+import { Turn } from "./turn.ts";
+import { stepUndo, undoFromJournal } from "./undo.ts";
+import { isFinal, isPoison } from "./work.ts";
+
+/**
+ * Turns inputs into the entries of one turn, and says what must be committed with them. Pure: the same arguments give the same
+ * decision, and the state given is left as it is.
+ *
+ * What went well is decided before what went wrong, so that a result that came in the same turn as a failure is on record and
+ * not stopped.
+ */
+export function decide(definition: WorkflowDefinition, state: WorkflowState, inputs: readonly Input[], context: DecideContext): Decision {
+  const turn = new Turn(definition, state, context);
+  const failed = inputs.length > 1 && inputs.some((input) => input.kind === "attempt-threw");
+  const ordered = failed ? [...inputs.filter((input) => input.kind !== "attempt-threw"), ...inputs.filter((input) => input.kind === "attempt-threw")] : inputs;
+  for (const input of ordered) {
+    decideInput(turn, input);
+    turn.drain();
+  }
+  cancelWhereAsked(turn);
+  return turn.decision();
+}
+
+function decideInput(turn: Turn, input: Input): void {
+  switch (input.kind) {
+    case "start":
+      turn.emit({ kind: "workflow-started", identity: input.identity, data: input.data, ...(input.cursors === undefined ? {} : { cursors: input.cursors }) });
+      return advance(turn, rootBranch, null);
+    case "begin": {
+      const pointer = turn.pointer(input.pointer);
+      if (pointer?.status === "ready" && !pointer.begun) turn.emit({ kind: "step-begun", pointer: pointer.id, step: pointer.step, attempt: pointer.attempt });
+      return;
+    }
+    case "attempt-returned": {
+      const pointer = current(turn, input);
+      if (pointer === undefined) return;
+      try {
+        attemptReturned(turn, pointer, input.value);
+      } catch (thrown) {
+        failNode(turn, pointer.id, { error: storeError(thrown), thrown, noRetry: true });
+      }
+      return;
+    }
+    case "attempt-threw": {
+      const pointer = current(turn, input);
+      if (pointer !== undefined) failNode(turn, pointer.id, { error: input.error, thrown: input.thrown, noRetry: input.unstorable === true });
+      return;
+    }
+    case "straggler-ended":
+      return deliverStraggler(turn, input.pointer, input.returned, input.output);
+    case "due":
+      return timeCame(turn);
+    case "events":
+      return turn.draft.phase === "active" ? eventsCame(turn, input.pointer, input.streams) : undefined;
+    case "delivery":
+      if (input.delivery.kind === "child-ended") childStragglerEnded(turn, input.delivery);
+      return decideDelivery(turn, input.number, input.delivery, input.base);
+    case "journal":
+      return turn.draft.phase === "active" ? undoFromJournal(turn, input.pointer, input.seq, input.entries) : undefined;
+    case "continue":
+      return goOn(turn);
+  }
+}
+
+/** The pointer whose attempt this is; undefined where it has been stopped, or has moved on. */
+function current(turn: Turn, attempt: { readonly pointer: number; readonly attempt: number }): Pointer | undefined {
+  const pointer = turn.pointer(attempt.pointer);
+  if (pointer === undefined || isFinal(turn.draft)) return undefined;
+  if (pointer.kind === "run-workflow") return pointer.status === "waiting" ? pointer : undefined;
+  return pointer.status === "ready" && pointer.attempt === attempt.attempt ? pointer : undefined;
+}
+
+/** Everything that is due at `now` happens, in order of time. */
+function timeCame(turn: Turn): void {
+  if (turn.draft.phase !== "active") return;
+  const due = [...turn.draft.pointers.values()].filter((pointer) => pointer.dueAt !== null && pointer.dueAt <= turn.now);
+  for (const { id } of due.toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.id - b.id)) {
+    const pointer = turn.pointer(id);
+    if (pointer?.dueAt == null || pointer.dueAt > turn.now || isFinal(turn.draft)) continue;
+    handlerOf(pointer.kind).due(turn, pointer);
+    turn.drain();
+  }
+  for (const pointer of turn.draft.pointers.values()) {
+    if (pointer.wait?.remindAt != null && pointer.wait.remindAt <= turn.now) remind(turn, pointer);
+  }
+  for (const straggler of turn.draft.stragglers.values()) {
+    if (straggler.until !== null && straggler.until <= turn.now && !straggler.ended) deliverStraggler(turn, straggler.pointer, false, undefined);
+  }
+}
+
+/** What is left from earlier turns: poison, crashed steps, loops that yielded, nodes to open again. */
+function goOn(turn: Turn): void {
+  if (turn.draft.phase !== "active") return;
+  if (isPoison(turn.draft, turn.context.maxLoneDeaths)) return suspendPoison(turn);
+  for (const { id } of turn.draft.pointers.values()) {
+    const pointer = turn.pointer(id);
+    if (pointer === undefined) continue;
+    if (pointer.crashed) crashed(turn, pointer);
+    else if (pointer.status === "ready" && (pointer.kind === "while" || pointer.kind === "do-while")) resumeLoop(turn, pointer);
+    else if (pointer.status === "ready" && pointer.kind !== "step") openNode(turn, id, pointer.branch, turn.node(pointer));
+    else if (pointer.status === "undoing") stepUndo(turn, id);
+    turn.drain();
+  }
+}
+
+/** A step with `onCrash` other than `"retry"` had begun when its host died. */
+function crashed(turn: Turn, pointer: Pointer): void {
+  const node = turn.node(pointer);
+  const error = new StepCrashedError(
+    `the host died, or left, while step \`${node.id}\` may have been running; its \`onCrash\` is "${node.onCrash}". Find out whether it took effect, then \`retryWorkflow\` or \`skipStep\``,
+    { stepId: node.id, attempt: pointer.attempt },
+  );
+  const stored = storeError(error);
+  if (node.onCrash !== "suspend") return failNode(turn, pointer.id, { error: stored, thrown: error, noRetry: true });
+  turn.emit({ kind: "step-held", pointer: pointer.id, step: pointer.step, attempt: pointer.attempt, error: stored });
+  turn.emit({ kind: "workflow-suspended", reason: error.message, error: stored });
+}

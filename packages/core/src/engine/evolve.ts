@@ -1,0 +1,420 @@
+import { applyPatch, type StoredPatch } from "../codec/index.ts";
+import { Draft, furthest, sagaAround } from "./draft.ts";
+import type { Entry, NodeEnd, OpenBranch } from "./entries.ts";
+import {
+  emptyScope,
+  resultChunk,
+  rootBranch,
+  rootLine,
+  rootPointer,
+  streamKey,
+  type Data,
+  type Pointer,
+  type WorkflowState,
+} from "./state.ts";
+
+/** Where an entry stands in the journal. */
+export interface Address {
+  readonly seq: number;
+  readonly index: number;
+}
+
+/** The state before the first turn. */
+export function initialState(): WorkflowState {
+  return {
+    identity: { id: "", namespace: "", uid: "", definitionId: "", version: 0, definitionHash: "", createdAt: 0, tags: [], priority: 0, depth: 0, parent: null },
+    seq: -1,
+    phase: "active",
+    error: null,
+    reason: null,
+    data: Object.freeze({}),
+    pointers: new Map(),
+    branches: new Map(),
+    lines: new Map(),
+    nextId: rootLine + 1,
+    inboxRead: 0,
+    stragglers: new Map(),
+    takeover: { seq: -1, count: 0, alone: false, loneDeaths: 0 },
+    stuckUndo: null,
+    completedAt: null,
+  };
+}
+
+/** Folds one entry into the state. Needs no definition and no user code, so any past state can be rebuilt. */
+export function evolve(state: WorkflowState, entry: Entry, address: Address): WorkflowState {
+  const draft = new Draft(state);
+  applyEntry(draft, entry, address);
+  return draft.done();
+}
+
+/** Folds a whole turn. */
+export function evolveTurn(state: WorkflowState, turn: { readonly seq: number; readonly entries: readonly Entry[] }): WorkflowState {
+  const draft = new Draft(state);
+  turn.entries.forEach((entry, index) => applyEntry(draft, entry, { seq: turn.seq, index }));
+  draft.seq = turn.seq;
+  return draft.done();
+}
+
+/** The same on a draft, in place. */
+export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
+  draft.seq = address.seq;
+  switch (entry.kind) {
+    case "workflow-started":
+      draft.identity = entry.identity;
+      draft.data = (entry.data ?? Object.freeze({})) as Data;
+      draft.setPointer({ ...newPointer(rootPointer, -1, "", "workflow", address.seq), status: "open", scope: emptyScope, openBranches: 1 });
+      draft.setLine({ id: rootLine, cursors: entry.cursors ?? {} });
+      draft.setBranch({ id: rootBranch, owner: rootPointer, ownerStep: null, slot: "body", line: rootLine, index: null, local: null, last: undefined, stopping: false, at: null, undoing: null });
+      return;
+    case "workflow-forked":
+    case "workflow-retried":
+      if (entry.kind === "workflow-forked") draft.identity = entry.identity;
+      Object.assign(draft, entry.state);
+      Object.assign(draft, { phase: "active", error: null, reason: null, completedAt: null, stuckUndo: null });
+      return;
+    case "step-scheduled":
+      return open(draft, entry.pointer, entry.branch, entry.step, entry.node ?? "step", address, { status: "ready", hasInput: entry.mapped === true, input: entry.input });
+    case "step-begun":
+      return draft.changePointer(entry.pointer, { begun: true });
+    case "step-completed":
+    case "step-failed":
+    case "step-skipped":
+      return endNode(draft, entry, entry.output, address);
+    case "step-cancelled": {
+      const straggler = entry.straggler;
+      if (straggler !== undefined) draft.setStraggler({ pointer: entry.pointer, saga: straggler.saga, until: straggler.until, ended: false, output: undefined });
+      const outer = sagaAround(draft, entry.pointer);
+      for (const other of draft.stragglers.values()) if (other.saga === entry.pointer) draft.setStraggler({ ...other, saga: outer });
+      return endNode(draft, entry, undefined, address);
+    }
+    case "step-retrying":
+      return draft.changePointer(entry.pointer, {
+        ...idle,
+        status: "sleeping",
+        dueAt: entry.dueAt,
+        attempt: entry.attempt + 1,
+        retries: (draft.pointers.get(entry.pointer)?.retries ?? 0) + (entry.counted ? 1 : 0),
+      });
+    case "step-held":
+      return draft.changePointer(entry.pointer, { ...idle, status: "held" });
+    case "step-paused":
+      if (entry.dueAt !== undefined || entry.wait !== undefined) resetStreaks(draft, draft.pointers.get(entry.pointer)?.branch);
+      return draft.changePointer(entry.pointer, {
+        status: entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "ready",
+        dueAt: entry.dueAt ?? null,
+        wait: entry.wait ?? null,
+        event: null,
+        begun: false,
+        ...(entry.keep === true ? {} : { persisted: entry.persisted }),
+      });
+    case "step-ready": {
+      const pointer = draft.pointers.get(entry.pointer);
+      if (pointer === undefined) return;
+      return draft.setPointer({
+        ...pointer,
+        ...idle,
+        status: "ready",
+        attempt: pointer.attempt + (entry.raise === true ? 1 : 0),
+        retries: entry.fresh === true ? 0 : pointer.retries,
+        ...(entry.mapped === true ? { hasInput: true, input: entry.input } : {}),
+        ...(entry.event === undefined ? {} : { event: entry.event }),
+      });
+    }
+    case "timer-set":
+      resetStreaks(draft, entry.branch);
+      return open(draft, entry.pointer, entry.branch, entry.step, entry.node, address, { status: "sleeping", dueAt: entry.dueAt });
+    case "event-awaited":
+      resetStreaks(draft, entry.branch);
+      return open(draft, entry.pointer, entry.branch, entry.step, "wait", address, { status: "waiting", wait: entry.wait, dueAt: entry.wait.until });
+    case "event-consumed": {
+      draft.mergeCursors(draft.lineOf(entry.pointer), { [streamKey(entry.name, entry.key)]: entry.number });
+      const pointer = draft.pointers.get(entry.pointer);
+      if (pointer?.wait?.mode !== "all") return;
+      return draft.setPointer({ ...pointer, wait: { ...pointer.wait, got: { ...pointer.wait.got, [entry.label]: entry.payload } } });
+    }
+    case "wait-timed-out":
+      return draft.changePointer(entry.pointer, { wait: null, dueAt: null });
+    case "reminder-due": {
+      const pointer = draft.pointers.get(entry.pointer);
+      if (pointer?.wait == null) return;
+      draft.setPointer({ ...pointer, wait: { ...pointer.wait, remindAt: entry.nextAt } });
+      return openBranches(draft, entry.pointer, entry.open === undefined ? [] : [entry.open]);
+    }
+    case "child-started":
+      resetStreaks(draft, entry.branch);
+      return open(draft, entry.pointer, entry.branch, entry.step, "run-workflow", address, { status: "waiting", child: { id: entry.childId }, dueAt: entry.deadlineAt ?? null });
+    case "child-ended":
+      return draft.mergeCursors(draft.lineOf(entry.pointer), entry.cursors ?? {});
+    case "scope-opened":
+      open(draft, entry.pointer, entry.branch, entry.step, entry.node, address, {
+        status: "open",
+        dueAt: entry.deadlineAt ?? null,
+        scope: { ...emptyScope, items: entry.items ?? [], results: entry.collect === true ? [] : null, streak: entry.open.length > 0 ? 1 : 0 },
+      });
+      return openBranches(draft, entry.pointer, entry.open);
+    case "branches-opened":
+      return openBranches(draft, entry.pointer, entry.open);
+    case "branch-ended":
+      return endBranch(draft, entry);
+    case "iteration-started":
+      draft.changeScope(entry.pointer, { streak: (draft.pointers.get(entry.pointer)?.scope?.streak ?? 0) + 1 });
+      return openBranches(draft, entry.pointer, [entry.open]);
+    case "loop-yielded":
+      return draft.changePointer(entry.pointer, { status: "ready" });
+    case "loop-continued":
+      return draft.changePointer(entry.pointer, { status: "open" });
+    case "scope-ending":
+      draft.changePointer(entry.pointer, { status: "open", ending: entry.ending, dueAt: null, wait: null });
+      for (const branch of entry.stop) draft.changeBranch(branch, { stopping: true });
+      if (entry.pointer === rootPointer && draft.phase === "suspended") Object.assign(draft, { phase: "active", reason: null, error: null });
+      return;
+    case "hook-started":
+      draft.changePointer(entry.pointer, { status: "hook", dueAt: null, wait: null });
+      return openBranches(draft, entry.pointer, [entry.open]);
+    case "hook-ended":
+      return draft.removeBranch(entry.branch);
+    case "step-ended":
+      return draft.removePointer(entry.pointer);
+    case "straggler-ended": {
+      const straggler = draft.stragglers.get(entry.pointer);
+      if (straggler === undefined) return;
+      return entry.returned ? draft.setStraggler({ ...straggler, ended: true, output: entry.output }) : draft.deleteStraggler(entry.pointer);
+    }
+    case "undo-started":
+      draft.changePointer(entry.pointer, { status: "undoing", dueAt: null });
+      return draft.changeScope(entry.pointer, {
+        walk: { next: draft.pointers.get(entry.pointer)?.scope?.undo ?? null, stack: entry.own === undefined ? [] : [{ resume: null, own: entry.own }], current: null },
+      });
+    case "undo-entered": {
+      const walk = walkOf(draft, entry.pointer);
+      return draft.changeScope(entry.pointer, {
+        walk: { next: entry.record.inner ?? null, current: null, stack: [...walk.stack, { resume: entry.resume, own: entry.record.own ? entry.record : null }] },
+      });
+    }
+    case "undo-left": {
+      const walk = walkOf(draft, entry.pointer);
+      return draft.changeScope(entry.pointer, { walk: { next: walk.stack.at(-1)?.resume ?? null, current: null, stack: walk.stack.slice(0, -1) } });
+    }
+    case "undo-step-started": {
+      const walk = walkOf(draft, entry.pointer);
+      draft.changePointer(entry.pointer, { status: "hook" });
+      draft.changeScope(entry.pointer, { walk: { next: entry.resume, stack: entry.leave === true ? walk.stack.slice(0, -1) : walk.stack, current: entry.record } });
+      return openBranches(draft, entry.pointer, [entry.open]);
+    }
+    case "undo-completed":
+      draft.removeBranch(entry.branch);
+      draft.changePointer(entry.pointer, { status: "undoing" });
+      draft.deleteStraggler(entry.undone);
+      return draft.changeScope(entry.pointer, { walk: { ...walkOf(draft, entry.pointer), current: null } });
+    case "undo-failed":
+      return draft.removeBranch(entry.branch);
+    case "undo-retried":
+      Object.assign(draft, { phase: "active", error: null, reason: null, completedAt: null, stuckUndo: null });
+      return openBranches(draft, entry.pointer, [entry.open]);
+    case "undo-ended":
+      for (const straggler of draft.stragglers.values()) if (straggler.saga === entry.pointer) draft.deleteStraggler(straggler.pointer);
+      draft.changePointer(entry.pointer, { status: "hook" });
+      return draft.changeScope(entry.pointer, { walk: null, undo: null });
+    case "saga-restarted":
+      draft.changePointer(entry.pointer, { ...idle, status: "open", attempt: entry.attempt, dueAt: entry.deadlineAt ?? null, scope: emptyScope });
+      return openBranches(draft, entry.pointer, [entry.open]);
+    case "workflow-completed":
+      return end(draft, { phase: "completed", error: null, reason: null, completedAt: entry.completedAt });
+    case "workflow-failed":
+      if (entry.stuckUndo === undefined) return end(draft, { phase: "failed", error: entry.error, reason: null, completedAt: entry.completedAt });
+      Object.assign(draft, { phase: "failed", error: entry.error, reason: null, completedAt: entry.completedAt, stuckUndo: entry.stuckUndo });
+      return;
+    case "workflow-terminated":
+      return end(draft, { phase: "terminated", error: entry.error ?? null, reason: entry.reason, completedAt: entry.completedAt });
+    case "workflow-suspended":
+      Object.assign(draft, { phase: "suspended", reason: entry.reason, error: entry.error ?? null });
+      return;
+    case "workflow-resumed":
+      Object.assign(draft, { phase: "active", reason: null, error: null });
+      return;
+    case "delivery-applied":
+    case "delivery-refused":
+      draft.inboxRead = entry.number;
+      return;
+    case "data-set":
+      return patchData(draft, undefined, entry.patch);
+    case "workflow-migrated":
+      draft.identity = { ...draft.identity, version: entry.version, definitionHash: entry.definitionHash };
+      return;
+    case "taken-over":
+      return takeOver(draft, address.seq);
+    case "attempts-abandoned":
+      return possiblyAttempted(draft, entry.pointers);
+    case "attempt-lost":
+      return possiblyAttempted(draft, [entry.pointer]);
+    case "run-alone":
+      draft.takeover = { ...draft.takeover, seq: address.seq, alone: true };
+      return;
+    default:
+      return unreachable(entry);
+  }
+}
+
+/** What a pointer loses when its body ends, pauses or is set up anew. */
+const idle = { dueAt: null, wait: null, event: null, begun: false, crashed: false, ending: null } as const;
+
+function newPointer(id: number, branch: number, step: string, kind: Pointer["kind"], seq: number): Pointer {
+  return {
+    id,
+    branch,
+    step,
+    kind,
+    status: "ready",
+    openedSeq: seq,
+    attempt: 1,
+    retries: 0,
+    begun: false,
+    crashed: false,
+    dueAt: null,
+    hasInput: false,
+    input: undefined,
+    persisted: undefined,
+    event: null,
+    wait: null,
+    scope: null,
+    child: null,
+    ending: null,
+    openBranches: 0,
+  };
+}
+
+/** Opens a pointer on a branch; one that is there already (opened again after a retry) keeps its attempts. */
+function open(draft: Draft, id: number, branch: number, step: string, kind: Pointer["kind"], address: Address, change: Partial<Pointer>): void {
+  const before = draft.pointers.get(id);
+  const kept = before === undefined ? {} : { attempt: before.attempt, retries: before.retries, openBranches: before.openBranches };
+  draft.setPointer({ ...newPointer(id, branch, step, kind, address.seq), ...kept, ...change });
+  draft.nextId = Math.max(draft.nextId, id + 1);
+  draft.changeBranch(branch, { at: id });
+}
+
+function openBranches(draft: Draft, owner: number, branches: readonly OpenBranch[]): void {
+  if (branches.length === 0) return;
+  const outer = draft.lines.get(draft.lineOf(owner));
+  let { next, started } = draft.pointers.get(owner)?.scope ?? emptyScope;
+  const vertices: string[] = [];
+  for (const branch of branches) {
+    if (branch.line !== undefined) draft.setLine({ id: branch.line, cursors: outer?.cursors ?? {} });
+    draft.setBranch({
+      id: branch.branch,
+      owner,
+      ownerStep: branch.ownerStep,
+      slot: branch.slot,
+      line: branch.line ?? outer?.id ?? rootLine,
+      index: branch.index ?? null,
+      local: branch.local ?? null,
+      last: undefined,
+      stopping: false,
+      at: null,
+      undoing: branch.undoing ?? null,
+    });
+    draft.nextId = Math.max(draft.nextId, branch.branch + 1, (branch.line ?? 0) + 1);
+    if (branch.index !== undefined) next = Math.max(next, branch.index + 1);
+    if (branch.slot.startsWith("vertex:")) vertices.push(branch.slot.slice("vertex:".length));
+  }
+  if (vertices.length > 0) started = [...started, ...vertices];
+  const pointer = draft.pointers.get(owner);
+  if (pointer !== undefined) {
+    draft.setPointer({ ...pointer, openBranches: pointer.openBranches + branches.length, ...(pointer.scope === null ? {} : { scope: { ...pointer.scope, next, started } }) });
+  }
+}
+
+function endBranch(draft: Draft, entry: Extract<Entry, { kind: "branch-ended" }>): void {
+  const index = draft.branches.get(entry.branch)?.index ?? 0;
+  draft.removeBranch(entry.branch);
+  const scope = draft.pointers.get(entry.pointer)?.scope;
+  if (scope == null) return;
+  draft.changeScope(entry.pointer, {
+    ...(scope.results === null || entry.error !== undefined ? {} : { results: withResult(scope.results, index, entry.output) }),
+    ...(entry.error === undefined || scope.error !== null ? {} : { error: entry.error }),
+    ...(entry.vertex === undefined || entry.error !== undefined ? {} : { done: [...scope.done, entry.vertex] }),
+  });
+}
+
+function withResult(results: readonly (readonly unknown[])[], index: number, output: unknown): readonly (readonly unknown[])[] {
+  const chunk = Math.floor(index / resultChunk);
+  const chunks = results.slice();
+  while (chunks.length <= chunk) chunks.push([]);
+  const changed = (chunks[chunk] ?? []).slice();
+  const at = index % resultChunk;
+  while (changed.length < at) changed.push(undefined);
+  changed[at] = output;
+  chunks[chunk] = changed;
+  return chunks;
+}
+
+function endNode(draft: Draft, entry: NodeEnd, output: unknown, address: Address): void {
+  const pointer = draft.pointers.get(entry.pointer);
+  if (entry.undo !== undefined) draft.changeScope(entry.undo.saga, { undo: { seq: address.seq, index: address.index } });
+  if (entry.as !== undefined) patchData(draft, entry.local, [{ key: entry.as, value: output }]);
+  if (entry.patch !== undefined) patchData(draft, entry.local, entry.patch);
+  if (pointer === undefined) return;
+  if (entry.keep === true) draft.changeBranch(pointer.branch, { last: output });
+  if (entry.ending === undefined) draft.removePointer(entry.pointer);
+  else draft.changePointer(entry.pointer, { ...idle, status: "hook", ending: entry.ending });
+}
+
+function patchData(draft: Draft, local: number | undefined, patch: StoredPatch): void {
+  if (local === undefined) {
+    draft.data = applyPatch(draft.data, patch);
+    return;
+  }
+  const branch = draft.branches.get(local);
+  if (branch !== undefined) draft.setBranch({ ...branch, local: applyPatch(branch.local ?? {}, patch) });
+}
+
+/** A wait or timer: the loops around it are not running away. */
+function resetStreaks(draft: Draft, branchId: number | undefined): void {
+  for (let branch = draft.branches.get(branchId ?? -1); branch !== undefined; ) {
+    const owner = draft.pointers.get(branch.owner);
+    if (owner === undefined) return;
+    if ((owner.kind === "while" || owner.kind === "do-while") && (owner.scope?.streak ?? 0) > 0) draft.changeScope(owner.id, { streak: 0 });
+    branch = draft.branches.get(owner.branch);
+  }
+}
+
+function end(draft: Draft, change: Pick<WorkflowState, "phase" | "error" | "reason" | "completedAt">): void {
+  const rootCursors = furthest(draft.lines.get(rootLine)?.cursors ?? {}, {});
+  Object.assign(draft, change, {
+    pointers: new Map(),
+    branches: new Map(),
+    lines: new Map([[rootLine, { id: rootLine, cursors: rootCursors }]]),
+    stragglers: new Map(),
+    stuckUndo: null,
+  });
+}
+
+/** The host died. A take-over counts only where nothing was committed since the one before. */
+function takeOver(draft: Draft, seq: number): void {
+  const before = draft.takeover;
+  draft.takeover =
+    before.seq === seq - 1
+      ? { seq, count: before.count + (before.alone || before.count < 2 ? 1 : 0), alone: false, loneDeaths: before.loneDeaths + (before.alone ? 1 : 0) }
+      : { seq, count: 1, alone: false, loneDeaths: 0 };
+  if (draft.phase !== "active") return;
+  possiblyAttempted(
+    draft,
+    [...draft.pointers.values()].map((pointer) => pointer.id),
+  );
+}
+
+/** Bodies of these pointers may have run: the next attempt has a higher number, and `onCrash` may have a say. */
+function possiblyAttempted(draft: Draft, pointers: readonly number[]): void {
+  for (const id of pointers) {
+    const pointer = draft.pointers.get(id);
+    if (pointer?.status !== "ready" || pointer.kind !== "step") continue;
+    draft.setPointer({ ...pointer, attempt: pointer.attempt + 1, crashed: pointer.begun, begun: false });
+  }
+}
+
+function walkOf(draft: Draft, pointer: number): NonNullable<NonNullable<Pointer["scope"]>["walk"]> {
+  return draft.pointers.get(pointer)?.scope?.walk ?? { next: null, stack: [], current: null };
+}
+
+function unreachable(entry: never): never {
+  throw new TypeError(`unknown entry ${JSON.stringify(entry)}`);
+}

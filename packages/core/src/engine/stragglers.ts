@@ -1,0 +1,16 @@
+import type { Delivery } from "./inputs.ts";
+import type { Turn } from "./turn.ts";
+import { stepUndo } from "./undo.ts";
+
+/** A stopped body has ended (or its grace has): undoing may go on, and knows what it gave. */
+export function deliverStraggler(turn: Turn, id: number, returned: boolean, output: unknown): void {
+  const straggler = turn.draft.stragglers.get(id);
+  if (straggler === undefined || straggler.ended) return;
+  turn.emit({ kind: "straggler-ended", pointer: id, returned, ...(output === undefined ? {} : { output }) });
+  stepUndo(turn, straggler.saga);
+}
+
+/** A stopped child has ended. */
+export function childStragglerEnded(turn: Turn, delivery: Extract<Delivery, { kind: "child-ended" }>): void {
+  if (turn.draft.stragglers.get(delivery.pointer)?.until === null) deliverStraggler(turn, delivery.pointer, false, undefined);
+}

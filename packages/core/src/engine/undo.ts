@@ -1,0 +1,162 @@
+import type { DefinitionNode } from "../definition/nodes.ts";
+import { CompensationFailedError } from "../errors.ts";
+import { sagaAround } from "./draft.ts";
+import type { Entry, NodeEnd } from "./entries.ts";
+import { placeAt } from "./expressions.ts";
+import { advance, failNode, type Outcome } from "./flow.ts";
+import { finalize } from "./root.ts";
+import { rootPointer, type Branch, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
+import { storeError, type StoredError } from "./stored-error.ts";
+import type { Turn } from "./turn.ts";
+
+/** How long undoing waits for bodies that were stopped. */
+export const bodyGraceMs = 30_000;
+
+/** The error of an execution that was stopped before it ended. */
+export const stoppedError: StoredError = { name: "StepAbortedError", code: "STEP_ABORTED", message: "the step was stopped before it ended; it may have half happened" };
+
+/**
+ * What is undone, newest first, is a chain through the journal: each undoable end of a node names the one before it in its
+ * saga, and the state keeps the newest. This gives the link for a node that ends; undefined: there is nothing to undo.
+ */
+export function undoOf(turn: Turn, pointer: Pointer, node: DefinitionNode, how: { readonly output?: unknown; readonly error?: StoredError }): NodeEnd["undo"] {
+  const inner = pointer.kind === "saga" ? (pointer.scope?.undo ?? null) : null;
+  if ((node.compensation === undefined && inner === null) || isUndoing(turn.draft, pointer.branch)) return undefined;
+  const saga = sagaAround(turn.draft, pointer.id);
+  return { saga, record: recordOf(turn, pointer, node, how), previous: turn.pointer(saga)?.scope?.undo ?? null };
+}
+
+/** What a compensation will need to know: also item, index and local data of now. */
+export function recordOf(turn: Turn, pointer: Pointer, node: DefinitionNode, how: { readonly output?: unknown; readonly error?: StoredError }): UndoRecord {
+  const place = placeAt(turn.draft, pointer.branch);
+  const local = localAround(turn.draft, pointer.branch);
+  const inner = pointer.kind === "saga" ? (pointer.scope?.undo ?? null) : null;
+  return {
+    pointer: pointer.id,
+    step: node.id,
+    own: node.compensation !== undefined,
+    ...(how.output === undefined ? {} : { output: how.output }),
+    ...(how.error === undefined ? {} : { error: how.error }),
+    ...(place.index === undefined ? {} : { index: place.index }),
+    ...(place.item === undefined ? {} : { item: place.item }),
+    ...(local === undefined ? {} : { local }),
+    ...(inner === null ? {} : { inner }),
+  };
+}
+
+/** What undoes is not undone itself. */
+function isUndoing(state: WorkflowState, branchId: number): boolean {
+  for (let branch = state.branches.get(branchId); branch !== undefined; ) {
+    if (branch.undoing !== null) return true;
+    branch = state.branches.get(state.pointers.get(branch.owner)?.branch ?? -1);
+  }
+  return false;
+}
+
+function localAround(state: WorkflowState, branchId: number): UndoRecord["local"] {
+  for (let branch = state.branches.get(branchId); branch !== undefined; ) {
+    if (branch.local !== null) return Object.keys(branch.local).length === 0 ? undefined : branch.local;
+    branch = state.branches.get(state.pointers.get(branch.owner)?.branch ?? -1);
+  }
+  return undefined;
+}
+
+/** A saga's (or the workflow's) branches have closed after a failure: its undoing begins. */
+export function settleSaga(turn: Turn, saga: Pointer, error: StoredError | undefined): void {
+  const node = saga.id === rootPointer ? undefined : turn.node(saga);
+  const own = node?.compensation === undefined ? undefined : recordOf(turn, saga, node, { error: error ?? stoppedError });
+  turn.emit({ kind: "undo-started", pointer: saga.id, step: saga.step, ...(own === undefined ? {} : { own: { ...own, inner: null } }) });
+  stepUndo(turn, saga.id);
+}
+
+/** Whether bodies or children that were stopped are still at it. With nothing to undo, only children are waited for. */
+export function waitsForStragglers(state: WorkflowState, saga: Pointer): boolean {
+  const undoes = saga.scope?.walk?.next != null || (saga.scope?.walk?.stack.length ?? 0) > 0;
+  for (const straggler of state.stragglers.values()) {
+    if (straggler.saga === saga.id && !straggler.ended && (straggler.until === null || undoes)) return true;
+  }
+  return false;
+}
+
+/** Goes on with an undoing as far as is possible without the journal. */
+export function stepUndo(turn: Turn, id: number): void {
+  const saga = turn.pointer(id);
+  const walk = saga?.scope?.walk;
+  if (saga === undefined || walk == null || saga.status !== "undoing" || walk.current !== null || walk.next !== null) return;
+  if (waitsForStragglers(turn.draft, saga)) return;
+  const top = walk.stack.at(-1);
+  if (top?.own != null) return undoRecord(turn, saga, top.own, top.resume, true);
+  if (top !== undefined) {
+    turn.emit({ kind: "undo-left", pointer: id, step: saga.step });
+    return stepUndo(turn, id);
+  }
+  turn.emit({ kind: "undo-ended", pointer: id, step: saga.step });
+  const ended = turn.pointer(id);
+  if (ended?.ending == null) return;
+  if (id === rootPointer) return finalize(turn, ended.ending);
+  if (ended.ending.kind === "failed") failNode(turn, id, { error: ended.ending.error });
+}
+
+/** The turn that the walk asked for has been read: the record in it comes next. */
+export function undoFromJournal(turn: Turn, id: number, seq: number, entries: readonly Entry[]): void {
+  const saga = turn.pointer(id);
+  const next = saga?.scope?.walk?.next;
+  if (saga === undefined || saga.status !== "undoing" || next == null || next.seq !== seq || waitsForStragglers(turn.draft, saga)) return;
+  const entry = entries[next.index];
+  if (entry === undefined || !("undo" in entry) || entry.undo === undefined) {
+    return undoFailed(turn, saga, { pointer: -1, step: saga.step, own: false }, -1, storeError(new CompensationFailedError(`the journal has no undo record at seq ${seq}, index ${next.index}: the journal is damaged`)));
+  }
+  const { record, previous } = entry.undo;
+  const late = turn.draft.stragglers.get(record.pointer);
+  const output = record.output ?? ("output" in entry ? entry.output : undefined);
+  // A body that was stopped and returned all the same did happen: its undoing sees what it gave.
+  const { error: _, ...withoutError } = record;
+  const known: UndoRecord =
+    late?.ended === true ? { ...withoutError, ...(late.output === undefined ? {} : { output: late.output }) } : { ...record, ...(output === undefined || record.error !== undefined ? {} : { output }) };
+  if (known.inner != null) {
+    turn.emit({ kind: "undo-entered", pointer: id, step: saga.step, record: known, resume: previous });
+    return stepUndo(turn, id);
+  }
+  undoRecord(turn, saga, known, previous, false);
+}
+
+function undoRecord(turn: Turn, saga: Pointer, record: UndoRecord, resume: UndoRecord["inner"], leave: boolean): void {
+  const open = compensationBranch(turn, record);
+  turn.emit({ kind: "undo-step-started", pointer: saga.id, step: saga.step, record, resume: resume ?? null, ...(leave ? { leave } : {}), open });
+  turn.later(() => advance(turn, open.branch, null));
+}
+
+function compensationBranch(turn: Turn, record: UndoRecord): ReturnType<Turn["openBranch"]> {
+  return turn.openBranch(record.step, "compensation", { undoing: record, ...(record.local === undefined ? {} : { local: record.local }) });
+}
+
+export function undoStepDone(turn: Turn, saga: Pointer, branch: Branch, outcome: Outcome): void {
+  const record = branch.undoing;
+  if (record === null) return;
+  if (outcome.kind === "failed") return undoFailed(turn, saga, record, branch.id, outcome.error);
+  turn.emit({ kind: "undo-completed", pointer: saga.id, step: saga.step, undone: record.pointer, undoneStep: record.step, branch: branch.id });
+  stepUndo(turn, saga.id);
+}
+
+/** The workflow is `failed`, all of it stands still where it is, and `retryWorkflow` repeats this undoing. */
+function undoFailed(turn: Turn, saga: Pointer, record: UndoRecord, branch: number, cause: StoredError): void {
+  turn.emit({ kind: "undo-failed", pointer: saga.id, step: saga.step, undone: record.pointer, undoneStep: record.step, branch, error: cause });
+  const error: StoredError = {
+    ...storeError(new CompensationFailedError(`undoing step \`${record.step}\` failed: ${cause.message}. Mend what made it fail, then \`retryWorkflow\` repeats it and undoes the rest`)),
+    stepId: record.step,
+    cause,
+  };
+  turn.emit({ kind: "workflow-failed", error, completedAt: turn.now, stuckUndo: saga.id });
+  const { identity } = turn.draft;
+  if (identity.parent !== null) turn.tellParent({ kind: "child-ended", pointer: identity.parent.pointer, childId: identity.id, status: "failed", error });
+}
+
+/** Repeats the undoing that failed. */
+export function retryUndo(turn: Turn): void {
+  const saga = turn.draft.stuckUndo === null ? undefined : turn.pointer(turn.draft.stuckUndo);
+  const record = saga?.scope?.walk?.current;
+  if (saga === undefined || record == null) return;
+  const open = compensationBranch(turn, record);
+  turn.emit({ kind: "undo-retried", pointer: saga.id, step: saga.step, open });
+  turn.later(() => advance(turn, open.branch, null));
+}
