@@ -28,14 +28,14 @@ const run = spawnSync(
   [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`, ...process.argv.slice(2)],
   { stdio: "inherit" },
 );
-const counts = count(readReport());
+const { passed, failed, skipped } = count(readReport());
 rmSync(directory, { recursive: true });
 
-const ended = run.signal ?? `code ${run.status}`;
-if (run.status !== 0 && counts.failed === 0)
-  console.log(`vitest ended with ${ended}, though no test failed: see above`);
-process.exitCode = run.status === 0 && counts.failed === 0 ? 0 : 1;
-console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+// An error that no test caught fails the run, though no test of it: the last line has to say so too.
+const failedOutsideTests = run.status !== 0 && failed === 0;
+if (failedOutsideTests) console.log(`vitest ended with ${run.signal ?? `code ${run.status}`}: see above`);
+process.exitCode = failed > 0 || failedOutsideTests ? 1 : 0;
+console.log(`${passed} passed, ${failedOutsideTests ? 1 : failed} failed, ${skipped} skipped`);
 
 /** Gives undefined where vitest ended before it wrote a report. */
 function readReport(): Report | undefined {
@@ -50,7 +50,7 @@ function readReport(): Report | undefined {
 function count(report: Report | undefined): Counts {
   if (report === undefined) return { passed: 0, failed: 0, skipped: 0 };
 
-  // A file that cannot be loaded has no tests, and would otherwise not be missed in the count.
+  // A file that cannot be loaded reports no tests: without this nobody would see in the count that they are missing.
   const unloaded = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
   return {
     passed: report.numPassedTests,
