@@ -10,6 +10,8 @@ export interface Stream {
   last: number;
   /** The highest number deleted. */
   expiredThrough: number;
+  /** When that one was numbered. */
+  expiredAt: number;
   /** Those that are left, in order, without gaps. */
   events: StoredEvent[];
   /** The cursors of each workflow's subscriptions, by pointer. */
@@ -64,7 +66,7 @@ export class Streams {
     const place = keyOf(namespace, name, key);
     let stream = this.#streams.get(place);
     if (stream === undefined) {
-      stream = { namespace, name, key, last: 0, expiredThrough: 0, events: [], subscribers: new Map() };
+      stream = { namespace, name, key, last: 0, expiredThrough: 0, expiredAt: 0, events: [], subscribers: new Map() };
       this.#streams.set(place, stream);
     }
     return stream;
@@ -107,7 +109,7 @@ export class Streams {
 
   read(namespace: string, cursor: StreamCursor): StreamEvents {
     const stream = this.#streams.get(keyOf(namespace, cursor.name, cursor.key));
-    if (stream === undefined) return { events: [], expiredThrough: 0 };
+    if (stream === undefined) return { events: [], expiredThrough: 0, expiredAt: 0 };
     const first = stream.events[0]?.number ?? 0;
     const events: StoredEvent[] = [];
     for (let place = Math.max(0, cursor.after + 1 - first); events.length < cursor.limit; place += 1) {
@@ -115,7 +117,7 @@ export class Streams {
       if (event === undefined) break;
       if (event.at >= cursor.since) events.push(event);
     }
-    return { events, expiredThrough: stream.expiredThrough };
+    return { events, expiredThrough: stream.expiredThrough, expiredAt: stream.expiredAt };
   }
 
   /** Deletes up to `limit` events that were numbered before; gives how many. */
@@ -129,6 +131,7 @@ export class Streams {
       const gone = stream.events.splice(0, fresh === -1 ? limit - deleted : fresh);
       for (const event of gone) this.#known.delete(keyOf(stream.namespace, event.eventId));
       stream.expiredThrough = gone.at(-1)?.number ?? stream.expiredThrough;
+      stream.expiredAt = gone.at(-1)?.at ?? stream.expiredAt;
       deleted += gone.length;
       if (stream.events.length > 0) this.#oldest.push(stream);
       if (gone.length === 0) break;
