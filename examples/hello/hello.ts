@@ -3,7 +3,8 @@ import { workflow, WorkflowHost } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
 
 const hello = workflow<{ name: string }>()
-  .then((data) => `Hello, ${data.name}!`).as("greeting")
+  .then((data) => `Hello, ${data.name}!`)
+  .as("greeting")
   .thenFn((data) => console.log(data.greeting))
   .delay("2s")
   .thenFn((data) => console.log(`Good-bye, ${data.name}.`))

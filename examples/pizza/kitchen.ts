@@ -8,7 +8,11 @@ const diary = process.env["PIZZA_DIARY"];
 export const kitchen = {
   tell(ctx: StepContext, text: string): void {
     console.log(`   ${ctx.step.name}${ctx.step.attempt > 1 ? ` (attempt ${ctx.step.attempt})` : ""}: ${text}`);
-    if (diary !== undefined) appendFileSync(diary, `${JSON.stringify({ step: ctx.step.id, executionId: ctx.step.executionId, attempt: ctx.step.attempt })}\n`);
+    if (diary !== undefined)
+      appendFileSync(
+        diary,
+        `${JSON.stringify({ step: ctx.step.id, executionId: ctx.step.executionId, attempt: ctx.step.attempt })}\n`,
+      );
   },
 
   /** Takes long the first time: long enough to be killed in the middle of it. */

@@ -58,8 +58,13 @@ export interface DefinitionProblem {
 export class InvalidDefinitionError extends WfeError {
   readonly problems: readonly DefinitionProblem[];
   constructor(definitionId: string, version: number, problems: readonly DefinitionProblem[]) {
-    const list = problems.map((problem) => `\n  - ${problem.stepId === undefined ? "" : `step \`${problem.stepId}\`: `}${problem.message}`);
-    super("INVALID_DEFINITION", `workflow \`${definitionId}\` version ${version} cannot be built:${list.join("")}`, { definitionId, version });
+    const list = problems.map(
+      (problem) => `\n  - ${problem.stepId === undefined ? "" : `step \`${problem.stepId}\`: `}${problem.message}`,
+    );
+    super("INVALID_DEFINITION", `workflow \`${definitionId}\` version ${version} cannot be built:${list.join("")}`, {
+      definitionId,
+      version,
+    });
     this.problems = problems;
   }
 }
@@ -81,7 +86,11 @@ export class DefinitionNotFoundError extends WfeError {
 /** No workflow of this id exists in this namespace (it may have been removed by retention). */
 export class WorkflowNotFoundError extends WfeError {
   constructor(workflowId: string, namespace: string) {
-    super("WORKFLOW_NOT_FOUND", `no workflow \`${workflowId}\` in namespace \`${namespace}\`: check the id, or whether retention has removed it`, { workflowId, namespace });
+    super(
+      "WORKFLOW_NOT_FOUND",
+      `no workflow \`${workflowId}\` in namespace \`${namespace}\`: check the id, or whether retention has removed it`,
+      { workflowId, namespace },
+    );
   }
 }
 
@@ -109,7 +118,11 @@ export class LimitExceededError extends WfeError {
 /** A schema refused a workflow's data or an event's payload. */
 export class ValidationError extends WfeError {
   readonly issues: readonly { readonly message: string; readonly path?: string }[];
-  constructor(message: string, issues: readonly { readonly message: string; readonly path?: string }[], fields: ErrorFields = {}) {
+  constructor(
+    message: string,
+    issues: readonly { readonly message: string; readonly path?: string }[],
+    fields: ErrorFields = {},
+  ) {
     super("VALIDATION_FAILED", message, fields);
     this.issues = issues;
   }
@@ -254,7 +267,11 @@ export class StoreError extends WfeError {
   readonly outcome: StoreOutcome;
   /** `true` where the same call may succeed later: a busy or unreachable store, a full disk. */
   readonly transient: boolean;
-  constructor(code: string, message: string, options: { readonly outcome: StoreOutcome; readonly transient: boolean; readonly cause?: unknown }) {
+  constructor(
+    code: string,
+    message: string,
+    options: { readonly outcome: StoreOutcome; readonly transient: boolean; readonly cause?: unknown },
+  ) {
     super(code, message, { cause: options.cause });
     this.outcome = options.outcome;
     this.transient = options.transient;

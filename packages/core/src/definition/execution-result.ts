@@ -54,7 +54,13 @@ export const ExecutionResult: {
   outcome: <const Value>(value: Value) => ({ [brand]: true, kind: "outcome", output: value }),
   persist: (data: unknown) => ({ [brand]: true, kind: "persist", data }),
   sleep: (duration: Duration, data?: unknown) => ({ [brand]: true, kind: "sleep", duration, data }),
-  waitForEvent: (name: string, key: string, data?: unknown) => ({ [brand]: true, kind: "wait-for-event", name, key, data }),
+  waitForEvent: (name: string, key: string, data?: unknown) => ({
+    [brand]: true,
+    kind: "wait-for-event",
+    name,
+    key,
+    data,
+  }),
 };
 
 /** Whether a body returned one of the results above. */

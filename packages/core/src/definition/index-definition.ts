@@ -12,7 +12,8 @@ export function indexDefinition(body: Block): DefinitionIndex {
     blocks.set(blockKey(owner, slot), block);
     for (const [position, node] of block.nodes.entries()) {
       places.set(node.id, { node, owner, slot, position, block });
-      for (const [nested, nestedBlock] of blocksOf(node)) pending.push({ owner: node.id, slot: nested, block: nestedBlock });
+      for (const [nested, nestedBlock] of blocksOf(node))
+        pending.push({ owner: node.id, slot: nested, block: nestedBlock });
     }
   }
   return { places, block: (owner, slot) => blocks.get(blockKey(owner, slot)) };

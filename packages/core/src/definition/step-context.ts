@@ -25,7 +25,7 @@ export type Undoing<Output = any> =
   | { readonly output: undefined; readonly error: Error; readonly idempotencyKey: string };
 
 /** What a step's body may use. */
-export interface StepContext<Data = any, Item = any> {
+export interface StepContext<Data = any, Item = any, Undone = any> {
   /** The workflow's data when the attempt began. Frozen. */
   readonly data: Data;
   readonly item: Item;
@@ -48,7 +48,7 @@ export interface StepContext<Data = any, Item = any> {
   /** The event that an `ExecutionResult.waitForEvent` of this execution waited for. */
   readonly event: { readonly name: string; readonly key: string; readonly payload: any } | undefined;
   /** In a compensation: what is being undone. Elsewhere it throws when it is read. */
-  readonly undoing: Undoing;
+  readonly undoing: Undoing<Undone>;
   readonly log: StepLog;
   /** Tells listeners how far the step is. Best effort, not stored. */
   progress(percent: number, message?: string): void;

@@ -11,14 +11,18 @@ const users = new WeakMap<WorkflowDefinition, boolean>();
 /** Whether any node of the definition has a `cancelWhen`: most have none, and then a turn pays nothing for it. */
 function uses(definition: WorkflowDefinition): boolean {
   let answer = users.get(definition);
-  if (answer === undefined) users.set(definition, (answer = [...definition.index.places.values()].some((place) => place.node.cancelWhen !== undefined)));
+  if (answer === undefined)
+    users.set(
+      definition,
+      (answer = [...definition.index.places.values()].some((place) => place.node.cancelWhen !== undefined)),
+    );
   return answer;
 }
 
 /** Cancels the live nodes whose condition has become true, until that changes nothing any more. */
 export function cancelWhereAsked(turn: Turn): void {
   if (!uses(turn.definition)) return;
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const { id } of turn.draft.pointers.values()) {
       const pointer = turn.pointer(id);

@@ -14,7 +14,12 @@ import { retryUndo } from "./undo.ts";
 import { isFinal } from "./work.ts";
 
 /** A delivery is read: it is applied, or refused with a reason, and either is on record. */
-export function decideDelivery(turn: Turn, number: number, delivery: Delivery, base: RetryBase | { readonly refused: string } | undefined): void {
+export function decideDelivery(
+  turn: Turn,
+  number: number,
+  delivery: Delivery,
+  base: RetryBase | { readonly refused: string } | undefined,
+): void {
   const actor = "actor" in delivery && delivery.actor !== undefined ? { actor: delivery.actor } : {};
   const refusal = refusalOf(turn, delivery, base);
   if (refusal !== undefined) {
@@ -27,7 +32,11 @@ export function decideDelivery(turn: Turn, number: number, delivery: Delivery, b
 }
 
 /** Why a delivery cannot be applied; undefined: it can. */
-function refusalOf(turn: Turn, delivery: Delivery, base: RetryBase | { readonly refused: string } | undefined): string | undefined {
+function refusalOf(
+  turn: Turn,
+  delivery: Delivery,
+  base: RetryBase | { readonly refused: string } | undefined,
+): string | undefined {
   const { draft } = turn;
   const ended = isFinal(draft) ? `the workflow is ${draft.phase} already` : undefined;
   switch (delivery.kind) {
@@ -40,19 +49,33 @@ function refusalOf(turn: Turn, delivery: Delivery, base: RetryBase | { readonly 
     case "terminate":
       return draft.stuckUndo === null ? ended : undefined;
     case "retry":
-      if (draft.phase === "completed") return "the workflow is completed: fork it to run it again from an earlier point";
+      if (draft.phase === "completed")
+        return "the workflow is completed: fork it to run it again from an earlier point";
       if (draft.phase === "active") return "the workflow is running: suspend it first";
       if (draft.phase === "suspended" && delivery.from === undefined) return undefined;
-      if (draft.stuckUndo !== null) return delivery.from === undefined ? undefined : "an undoing failed and has to be finished first: retry without `from`";
+      if (draft.stuckUndo !== null)
+        return delivery.from === undefined
+          ? undefined
+          : "an undoing failed and has to be finished first: retry without `from`";
       return refusedBase(base);
     case "skip-step":
-      if (draft.phase === "failed" && draft.stuckUndo === null) return refusedBase(base) ?? outputRefusal(turn, delivery.output);
-      return ended ?? (findLive(turn, delivery.stepId) === undefined ? `no step \`${delivery.stepId}\` is live: only a step that runs, sleeps, waits or has failed can be skipped` : outputRefusal(turn, delivery.output));
+      if (draft.phase === "failed" && draft.stuckUndo === null)
+        return refusedBase(base) ?? outputRefusal(turn, delivery.output);
+      return (
+        ended ??
+        (findLive(turn, delivery.stepId) === undefined
+          ? `no step \`${delivery.stepId}\` is live: only a step that runs, sleeps, waits or has failed can be skipped`
+          : outputRefusal(turn, delivery.output))
+      );
     case "set-data":
       if (draft.phase === "completed" || draft.phase === "terminated") return ended;
-      return sizeOf(draft.data) + sizeOf(delivery.patch) > turn.context.limits.dataBytes ? `the data would outgrow its limit of ${turn.context.limits.dataBytes} bytes` : undefined;
+      return sizeOf(draft.data) + sizeOf(delivery.patch) > turn.context.limits.dataBytes
+        ? `the data would outgrow its limit of ${turn.context.limits.dataBytes} bytes`
+        : undefined;
     case "migrate":
-      return draft.phase === "completed" || draft.phase === "terminated" ? ended : migrate(turn, delivery.version, "check");
+      return draft.phase === "completed" || draft.phase === "terminated"
+        ? ended
+        : migrate(turn, delivery.version, "check");
   }
 }
 
@@ -92,7 +115,14 @@ function apply(turn: Turn, delivery: Delivery, base: RetryBase | { readonly refu
       if (base !== undefined && "state" in base) goBackTo(turn, base, actor);
       return skip(turn, delivery.stepId, delivery.output, actor);
     case "set-data":
-      return turn.emit({ kind: "data-set", patch: diffPatch(draft.data, copy(delivery.patch, { maxBytes: Number.MAX_SAFE_INTEGER }) as Record<string, unknown>), ...actor });
+      return turn.emit({
+        kind: "data-set",
+        patch: diffPatch(
+          draft.data,
+          copy(delivery.patch, { maxBytes: Number.MAX_SAFE_INTEGER }) as Record<string, unknown>,
+        ),
+        ...actor,
+      });
     case "migrate":
       migrate(turn, delivery.version, "apply", actor);
       return;
@@ -119,7 +149,8 @@ function terminate(turn: Turn, delivery: Extract<Delivery, { kind: "terminate" }
   const how = { compensate: delivery.compensate === true, reason: delivery.reason ?? null };
   const ending = turn.pointer(rootPointer)?.ending;
   // A stuck undoing, or a second call without compensation, ends it where it stands.
-  if (turn.draft.stuckUndo !== null || (ending != null && !how.compensate)) return finalize(turn, { kind: "terminated", ...how });
+  if (turn.draft.stuckUndo !== null || (ending != null && !how.compensate))
+    return finalize(turn, { kind: "terminated", ...how });
   terminateWorkflow(turn, how);
 }
 
@@ -127,15 +158,25 @@ function skip(turn: Turn, stepId: string, output: unknown, actor: { readonly act
   const pointer = findLive(turn, stepId);
   if (pointer === undefined) return;
   if (turn.draft.phase === "suspended") turn.emit({ kind: "workflow-resumed", ...actor });
-  if (pointer.child !== null && pointer.status === "waiting") turn.stopChild({ childId: pointer.child.id, compensate: true, reason: "its step was skipped" });
-  const owned = copy(output, { path: "output", maxBytes: turn.context.limits.valueBytes, maxDepth: turn.context.limits.depth });
+  if (pointer.child !== null && pointer.status === "waiting")
+    turn.stopChild({ childId: pointer.child.id, compensate: true, reason: "its step was skipped" });
+  const owned = copy(output, {
+    path: "output",
+    maxBytes: turn.context.limits.valueBytes,
+    maxDepth: turn.context.limits.depth,
+  });
   if (pointer.openBranches > 0) return cancelNode(turn, pointer.id, true);
   completeNode(turn, pointer.id, owned, actor);
 }
 
 /** The live pointer of a step, by its id or its last part; the held one first. */
 function findLive(turn: Turn, stepId: string): Pointer | undefined {
-  const live = [...turn.draft.pointers.values()].filter((pointer) => pointer.id !== rootPointer && pointer.ending === null && (pointer.step === stepId || pointer.step.endsWith(`/${stepId}`)));
+  const live = [...turn.draft.pointers.values()].filter(
+    (pointer) =>
+      pointer.id !== rootPointer &&
+      pointer.ending === null &&
+      (pointer.step === stepId || pointer.step.endsWith(`/${stepId}`)),
+  );
   return live.find((pointer) => pointer.status === "held") ?? live[0];
 }
 

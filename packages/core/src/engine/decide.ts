@@ -24,10 +24,20 @@ import { isFinal, isPoison } from "./work.ts";
  * What went well is decided before what went wrong, so that a result that came in the same turn as a failure is on record and
  * not stopped.
  */
-export function decide(definition: WorkflowDefinition, state: WorkflowState, inputs: readonly Input[], context: DecideContext): Decision {
+export function decide(
+  definition: WorkflowDefinition,
+  state: WorkflowState,
+  inputs: readonly Input[],
+  context: DecideContext,
+): Decision {
   const turn = new Turn(definition, state, context);
   const failed = inputs.length > 1 && inputs.some((input) => input.kind === "attempt-threw");
-  const ordered = failed ? [...inputs.filter((input) => input.kind !== "attempt-threw"), ...inputs.filter((input) => input.kind === "attempt-threw")] : inputs;
+  const ordered = failed
+    ? [
+        ...inputs.filter((input) => input.kind !== "attempt-threw"),
+        ...inputs.filter((input) => input.kind === "attempt-threw"),
+      ]
+    : inputs;
   for (const input of ordered) {
     decideInput(turn, input);
     turn.drain();
@@ -39,11 +49,17 @@ export function decide(definition: WorkflowDefinition, state: WorkflowState, inp
 function decideInput(turn: Turn, input: Input): void {
   switch (input.kind) {
     case "start":
-      turn.emit({ kind: "workflow-started", identity: input.identity, data: input.data, ...(input.cursors === undefined ? {} : { cursors: input.cursors }) });
+      turn.emit({
+        kind: "workflow-started",
+        identity: input.identity,
+        data: input.data,
+        ...(input.cursors === undefined ? {} : { cursors: input.cursors }),
+      });
       return advance(turn, rootBranch, null);
     case "begin": {
       const pointer = turn.pointer(input.pointer);
-      if (pointer?.status === "ready" && !pointer.begun) turn.emit({ kind: "step-begun", pointer: pointer.id, step: pointer.step, attempt: pointer.attempt });
+      if (pointer?.status === "ready" && !pointer.begun)
+        turn.emit({ kind: "step-begun", pointer: pointer.id, step: pointer.step, attempt: pointer.attempt });
       return;
     }
     case "attempt-returned": {
@@ -58,7 +74,8 @@ function decideInput(turn: Turn, input: Input): void {
     }
     case "attempt-threw": {
       const pointer = current(turn, input);
-      if (pointer !== undefined) failNode(turn, pointer.id, { error: input.error, thrown: input.thrown, noRetry: input.unstorable === true });
+      if (pointer !== undefined)
+        failNode(turn, pointer.id, { error: input.error, thrown: input.thrown, noRetry: input.unstorable === true });
       return;
     }
     case "straggler-ended":
@@ -88,7 +105,9 @@ function current(turn: Turn, attempt: { readonly pointer: number; readonly attem
 /** Everything that is due at `now` happens, in order of time. */
 function timeCame(turn: Turn): void {
   if (turn.draft.phase !== "active") return;
-  const due = [...turn.draft.pointers.values()].filter((pointer) => pointer.dueAt !== null && pointer.dueAt <= turn.now);
+  const due = [...turn.draft.pointers.values()].filter(
+    (pointer) => pointer.dueAt !== null && pointer.dueAt <= turn.now,
+  );
   for (const { id } of due.toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.id - b.id)) {
     const pointer = turn.pointer(id);
     if (pointer?.dueAt == null || pointer.dueAt > turn.now || isFinal(turn.draft)) continue;
@@ -99,7 +118,8 @@ function timeCame(turn: Turn): void {
     if (pointer.wait?.remindAt != null && pointer.wait.remindAt <= turn.now) remind(turn, pointer);
   }
   for (const straggler of turn.draft.stragglers.values()) {
-    if (straggler.until !== null && straggler.until <= turn.now && !straggler.ended) deliverStraggler(turn, straggler.pointer, false, undefined);
+    if (straggler.until !== null && straggler.until <= turn.now && !straggler.ended)
+      deliverStraggler(turn, straggler.pointer, false, undefined);
   }
 }
 
@@ -111,8 +131,10 @@ function goOn(turn: Turn): void {
     const pointer = turn.pointer(id);
     if (pointer === undefined) continue;
     if (pointer.crashed) crashed(turn, pointer);
-    else if (pointer.status === "ready" && (pointer.kind === "while" || pointer.kind === "do-while")) resumeLoop(turn, pointer);
-    else if (pointer.status === "ready" && pointer.kind !== "step") openNode(turn, id, pointer.branch, turn.node(pointer));
+    else if (pointer.status === "ready" && (pointer.kind === "while" || pointer.kind === "do-while"))
+      resumeLoop(turn, pointer);
+    else if (pointer.status === "ready" && pointer.kind !== "step")
+      openNode(turn, id, pointer.branch, turn.node(pointer));
     else if (pointer.status === "undoing") stepUndo(turn, id);
     turn.drain();
   }

@@ -8,21 +8,21 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
  * not touched; a map is copied when the turn first writes to it.
  */
 export class Draft implements Mutable<WorkflowState> {
-  identity!: WorkflowState["identity"];
-  seq!: number;
-  phase!: WorkflowState["phase"];
-  error!: WorkflowState["error"];
-  reason!: WorkflowState["reason"];
-  data!: WorkflowState["data"];
-  pointers!: Map<number, Pointer>;
-  branches!: Map<number, Branch>;
-  lines!: Map<number, Line>;
-  nextId!: number;
-  inboxRead!: number;
-  stragglers!: Map<number, Straggler>;
-  takeover!: WorkflowState["takeover"];
-  stuckUndo!: number | null;
-  completedAt!: number | null;
+  identity: WorkflowState["identity"];
+  seq: number;
+  phase: WorkflowState["phase"];
+  error: WorkflowState["error"];
+  reason: WorkflowState["reason"];
+  data: WorkflowState["data"];
+  pointers: Map<number, Pointer>;
+  branches: Map<number, Branch>;
+  lines: Map<number, Line>;
+  nextId: number;
+  inboxRead: number;
+  stragglers: Map<number, Straggler>;
+  takeover: WorkflowState["takeover"];
+  stuckUndo: number | null;
+  completedAt: number | null;
   /** Maps that this turn has copied already. */
   #ownsPointers = false;
   #ownsBranches = false;
@@ -30,14 +30,45 @@ export class Draft implements Mutable<WorkflowState> {
   #ownsStragglers = false;
 
   constructor(from: WorkflowState) {
-    Object.assign(this, from);
+    this.identity = from.identity;
+    this.seq = from.seq;
+    this.phase = from.phase;
+    this.error = from.error;
+    this.reason = from.reason;
+    this.data = from.data;
+    // Not written to before they are copied: see `setPointer` and its like.
+    this.pointers = from.pointers as Map<number, Pointer>;
+    this.branches = from.branches as Map<number, Branch>;
+    this.lines = from.lines as Map<number, Line>;
+    this.nextId = from.nextId;
+    this.inboxRead = from.inboxRead;
+    this.stragglers = from.stragglers as Map<number, Straggler>;
+    this.takeover = from.takeover;
+    this.stuckUndo = from.stuckUndo;
+    this.completedAt = from.completedAt;
   }
 
   done(): WorkflowState {
     const { identity, seq, phase, error, reason, data, pointers, branches, lines } = this;
     const { nextId, inboxRead, stragglers, takeover, stuckUndo, completedAt } = this;
     this.#ownsPointers = this.#ownsBranches = this.#ownsLines = this.#ownsStragglers = false;
-    return { identity, seq, phase, error, reason, data, pointers, branches, lines, nextId, inboxRead, stragglers, takeover, stuckUndo, completedAt };
+    return {
+      identity,
+      seq,
+      phase,
+      error,
+      reason,
+      data,
+      pointers,
+      branches,
+      lines,
+      nextId,
+      inboxRead,
+      stragglers,
+      takeover,
+      stuckUndo,
+      completedAt,
+    };
   }
 
   setPointer(pointer: Pointer): void {
@@ -97,7 +128,8 @@ export class Draft implements Mutable<WorkflowState> {
     const joined = this.pointers.get(id)?.scope?.joined;
     if (joined !== undefined) this.mergeCursors(line, joined);
     if (pointer.kind === "saga") {
-      for (const straggler of this.stragglers.values()) if (straggler.saga === id) this.deleteStraggler(straggler.pointer);
+      for (const straggler of this.stragglers.values())
+        if (straggler.saga === id) this.deleteStraggler(straggler.pointer);
     }
     this.setPointer(pointer);
     this.pointers.delete(id);
@@ -114,7 +146,9 @@ export class Draft implements Mutable<WorkflowState> {
     if (owner !== undefined) {
       this.setPointer({ ...owner, openBranches: owner.openBranches - 1 });
       if (line !== undefined && branch.line !== this.lineOf(owner.id)) {
-        this.changeScope(owner.id, { joined: furthest(this.pointers.get(owner.id)?.scope?.joined ?? {}, line.cursors) });
+        this.changeScope(owner.id, {
+          joined: furthest(this.pointers.get(owner.id)?.scope?.joined ?? {}, line.cursors),
+        });
         this.setLine(line);
         this.lines.delete(line.id);
       }
@@ -137,7 +171,8 @@ export class Draft implements Mutable<WorkflowState> {
   /** Moves a line's cursors forward; they never go back. */
   mergeCursors(lineId: number, cursors: Readonly<Record<string, number>>): void {
     const line = this.lines.get(lineId);
-    if (line !== undefined && Object.keys(cursors).length > 0) this.setLine({ ...line, cursors: furthest(line.cursors, cursors) });
+    if (line !== undefined && Object.keys(cursors).length > 0)
+      this.setLine({ ...line, cursors: furthest(line.cursors, cursors) });
   }
 
   #writeStragglers(): Map<number, Straggler> {
@@ -151,7 +186,7 @@ export class Draft implements Mutable<WorkflowState> {
 
 /** The nearest saga around a pointer (itself not counted); the workflow where there is none. */
 export function sagaAround(state: WorkflowState, pointer: number): number {
-  for (let at = state.pointers.get(pointer); at !== undefined && at.id !== rootPointer; ) {
+  for (let at = state.pointers.get(pointer); at !== undefined && at.id !== rootPointer;) {
     const owner = state.branches.get(at.branch)?.owner ?? rootPointer;
     at = state.pointers.get(owner);
     if (at?.kind === "saga") return at.id;
@@ -160,7 +195,10 @@ export function sagaAround(state: WorkflowState, pointer: number): number {
 }
 
 /** Of two sets of cursors, the furthest of each. */
-export function furthest(one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+export function furthest(
+  one: Readonly<Record<string, number>>,
+  other: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
   const merged: Record<string, number> = Object.assign(Object.create(null) as Record<string, number>, one);
   for (const [stream, number] of Object.entries(other)) merged[stream] = Math.max(merged[stream] ?? 0, number);
   return merged;

@@ -11,69 +11,286 @@ import type { StoredError } from "./stored-error.ts";
  * `pointer`, `branch` and `line` are ids; `step` is the node's id. Optional fields are left out where they say nothing.
  */
 export type Entry =
-  | { readonly kind: "workflow-started"; readonly identity: WorkflowIdentity; readonly data: unknown; readonly cursors?: Readonly<Record<string, number>> }
-  | { readonly kind: "workflow-forked"; readonly from: { readonly workflowId: string; readonly seq: number }; readonly identity: WorkflowIdentity; readonly state: StateSnapshot; readonly actor?: string }
+  | {
+      readonly kind: "workflow-started";
+      readonly identity: WorkflowIdentity;
+      readonly data: unknown;
+      readonly cursors?: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly kind: "workflow-forked";
+      readonly from: { readonly workflowId: string; readonly seq: number };
+      readonly identity: WorkflowIdentity;
+      readonly state: StateSnapshot;
+      readonly actor?: string;
+    }
   // A leaf step becomes ready. `input` is there when a map made it (`mapped`).
-  | { readonly kind: "step-scheduled"; readonly pointer: number; readonly branch: number; readonly step: string; /** Absent: a step. Another kind where its functions failed before it could open. */ readonly node?: NodeKind; readonly mapped?: boolean; readonly input?: unknown }
+  | {
+      readonly kind: "step-scheduled";
+      readonly pointer: number;
+      readonly branch: number;
+      readonly step: string;
+      /** Absent: a step. Another kind where its functions failed before it could open. */ readonly node?: NodeKind;
+      readonly mapped?: boolean;
+      readonly input?: unknown;
+    }
   | { readonly kind: "step-begun"; readonly pointer: number; readonly step: string; readonly attempt: number }
   | ({ readonly kind: "step-completed"; readonly attempt?: number; readonly output?: unknown } & NodeEnd)
-  | { readonly kind: "step-retrying"; readonly pointer: number; readonly step: string; readonly attempt: number; readonly error: StoredError; readonly dueAt: number; readonly counted: boolean }
+  | {
+      readonly kind: "step-retrying";
+      readonly pointer: number;
+      readonly step: string;
+      readonly attempt: number;
+      readonly error: StoredError;
+      readonly dueAt: number;
+      readonly counted: boolean;
+    }
   /** Failed for good. `output`: what a body returned that could not be stored or mapped. */
-  | ({ readonly kind: "step-failed"; readonly attempt?: number; readonly error: StoredError; readonly output?: unknown } & NodeEnd)
+  | ({
+      readonly kind: "step-failed";
+      readonly attempt?: number;
+      readonly error: StoredError;
+      readonly output?: unknown;
+    } & NodeEnd)
   /** Failed, and its `onError` (or a crash) suspends the workflow. */
-  | { readonly kind: "step-held"; readonly pointer: number; readonly step: string; readonly attempt: number; readonly error: StoredError }
-  | ({ readonly kind: "step-cancelled"; readonly straggler?: { readonly saga: number; readonly until: number | null } } & NodeEnd)
+  | {
+      readonly kind: "step-held";
+      readonly pointer: number;
+      readonly step: string;
+      readonly attempt: number;
+      readonly error: StoredError;
+    }
+  | ({
+      readonly kind: "step-cancelled";
+      readonly straggler?: { readonly saga: number; readonly until: number | null };
+    } & NodeEnd)
   /** A body asked to run again: at once (`persist`), after a time (`sleep`), or (with `wait`) after an event. */
-  | { readonly kind: "step-paused"; readonly pointer: number; readonly step: string; readonly persisted?: unknown; readonly keep?: boolean; readonly dueAt?: number; readonly wait?: WaitState }
+  | {
+      readonly kind: "step-paused";
+      readonly pointer: number;
+      readonly step: string;
+      readonly persisted?: unknown;
+      readonly keep?: boolean;
+      readonly dueAt?: number;
+      readonly wait?: WaitState;
+    }
   /** A sleeping, waiting or held pointer's body runs (again). `fresh`: a new count of retries. */
-  | { readonly kind: "step-ready"; readonly pointer: number; readonly step: string; readonly raise?: boolean; readonly fresh?: boolean; readonly mapped?: boolean; readonly input?: unknown; readonly event?: { readonly name: string; readonly key: string; readonly payload: unknown } }
-  | { readonly kind: "timer-set"; readonly pointer: number; readonly branch: number; readonly step: string; readonly node: "delay" | "sleep-until"; readonly dueAt: number }
-  | { readonly kind: "event-awaited"; readonly pointer: number; readonly branch: number; readonly step: string; readonly wait: WaitState }
+  | {
+      readonly kind: "step-ready";
+      readonly pointer: number;
+      readonly step: string;
+      readonly raise?: boolean;
+      readonly fresh?: boolean;
+      readonly mapped?: boolean;
+      readonly input?: unknown;
+      readonly event?: { readonly name: string; readonly key: string; readonly payload: unknown };
+    }
+  | {
+      readonly kind: "timer-set";
+      readonly pointer: number;
+      readonly branch: number;
+      readonly step: string;
+      readonly node: "delay" | "sleep-until";
+      readonly dueAt: number;
+    }
+  | {
+      readonly kind: "event-awaited";
+      readonly pointer: number;
+      readonly branch: number;
+      readonly step: string;
+      readonly wait: WaitState;
+    }
   /** `gives`: what `waitForAll` collects. */
-  | { readonly kind: "event-consumed"; readonly pointer: number; readonly step: string; readonly label: string; readonly name: string; readonly key: string; readonly number: number; readonly payload?: unknown }
+  | {
+      readonly kind: "event-consumed";
+      readonly pointer: number;
+      readonly step: string;
+      readonly label: string;
+      readonly name: string;
+      readonly key: string;
+      readonly number: number;
+      readonly payload?: unknown;
+    }
   | { readonly kind: "wait-timed-out"; readonly pointer: number; readonly step: string }
-  | { readonly kind: "reminder-due"; readonly pointer: number; readonly step: string; readonly nextAt: number; readonly open?: OpenBranch }
-  | { readonly kind: "child-started"; readonly pointer: number; readonly branch: number; readonly step: string; readonly childId: string; readonly definitionId: string; readonly version?: number; readonly deadlineAt?: number }
-  | { readonly kind: "child-ended"; readonly pointer: number; readonly step: string; readonly childId: string; readonly status: string; readonly cursors?: Readonly<Record<string, number>> }
-  | { readonly kind: "scope-opened"; readonly pointer: number; readonly branch: number; readonly step: string; readonly node: NodeKind; readonly items?: readonly unknown[]; readonly collect?: boolean; readonly deadlineAt?: number; readonly open: readonly OpenBranch[] }
-  | { readonly kind: "branches-opened"; readonly pointer: number; readonly step: string; readonly open: readonly OpenBranch[] }
-  | { readonly kind: "branch-ended"; readonly pointer: number; readonly step: string; readonly branch: number; readonly output?: unknown; readonly error?: StoredError; readonly vertex?: string }
+  | {
+      readonly kind: "reminder-due";
+      readonly pointer: number;
+      readonly step: string;
+      readonly nextAt: number;
+      readonly open?: OpenBranch;
+    }
+  | {
+      readonly kind: "child-started";
+      readonly pointer: number;
+      readonly branch: number;
+      readonly step: string;
+      readonly childId: string;
+      readonly definitionId: string;
+      readonly version?: number;
+      readonly deadlineAt?: number;
+    }
+  | {
+      readonly kind: "child-ended";
+      readonly pointer: number;
+      readonly step: string;
+      readonly childId: string;
+      readonly status: string;
+      readonly cursors?: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly kind: "scope-opened";
+      readonly pointer: number;
+      readonly branch: number;
+      readonly step: string;
+      readonly node: NodeKind;
+      readonly items?: readonly unknown[];
+      readonly collect?: boolean;
+      readonly deadlineAt?: number;
+      readonly open: readonly OpenBranch[];
+    }
+  | {
+      readonly kind: "branches-opened";
+      readonly pointer: number;
+      readonly step: string;
+      readonly open: readonly OpenBranch[];
+    }
+  | {
+      readonly kind: "branch-ended";
+      readonly pointer: number;
+      readonly step: string;
+      readonly branch: number;
+      readonly output?: unknown;
+      readonly error?: StoredError;
+      readonly vertex?: string;
+    }
   | { readonly kind: "iteration-started"; readonly pointer: number; readonly step: string; readonly open: OpenBranch }
   /** A loop that made many iterations in one turn goes on in the next. */
   | { readonly kind: "loop-yielded"; readonly pointer: number; readonly step: string }
   | { readonly kind: "loop-continued"; readonly pointer: number; readonly step: string }
   /** A container is to end as `ending` says once its branches have closed; `stop` names the branches told to. */
-  | { readonly kind: "scope-ending"; readonly pointer: number; readonly step: string; readonly ending: Ending; readonly stop: readonly number[] }
-  | { readonly kind: "hook-started"; readonly pointer: number; readonly step: string; readonly hook: "onFailure" | "ensure" | "compensation" | "onTimeout"; readonly open: OpenBranch }
-  | { readonly kind: "hook-ended"; readonly pointer: number; readonly step: string; readonly hook: "onFailure" | "ensure" | "compensation" | "onTimeout"; readonly branch: number; readonly output?: unknown; readonly error?: StoredError }
+  | {
+      readonly kind: "scope-ending";
+      readonly pointer: number;
+      readonly step: string;
+      readonly ending: Ending;
+      readonly stop: readonly number[];
+    }
+  | {
+      readonly kind: "hook-started";
+      readonly pointer: number;
+      readonly step: string;
+      readonly hook: "onFailure" | "ensure" | "compensation" | "onTimeout";
+      readonly open: OpenBranch;
+    }
+  | {
+      readonly kind: "hook-ended";
+      readonly pointer: number;
+      readonly step: string;
+      readonly hook: "onFailure" | "ensure" | "compensation" | "onTimeout";
+      readonly branch: number;
+      readonly output?: unknown;
+      readonly error?: StoredError;
+    }
   /** A node has ended and all its hooks have run. */
-  | { readonly kind: "step-ended"; readonly pointer: number; readonly step: string; readonly ending: "completed" | "failed" | "cancelled" }
-  | { readonly kind: "straggler-ended"; readonly pointer: number; readonly output?: unknown; readonly returned: boolean }
+  | {
+      readonly kind: "step-ended";
+      readonly pointer: number;
+      readonly step: string;
+      readonly ending: "completed" | "failed" | "cancelled";
+    }
+  | {
+      readonly kind: "straggler-ended";
+      readonly pointer: number;
+      readonly output?: unknown;
+      readonly returned: boolean;
+    }
   /** `own`: the saga's own compensation, which comes last. */
   | { readonly kind: "undo-started"; readonly pointer: number; readonly step: string; readonly own?: UndoRecord }
-  | { readonly kind: "undo-step-started"; readonly pointer: number; readonly step: string; readonly record: UndoRecord; readonly resume: UndoRef | null; /** The record is a completed saga's own, after its inner ones. */ readonly leave?: boolean; readonly open: OpenBranch }
+  | {
+      readonly kind: "undo-step-started";
+      readonly pointer: number;
+      readonly step: string;
+      readonly record: UndoRecord;
+      readonly resume: UndoRef | null;
+      /** The record is a completed saga's own, after its inner ones. */ readonly leave?: boolean;
+      readonly open: OpenBranch;
+    }
   /** A saga's inner records come first: the walk enters them. */
-  | { readonly kind: "undo-entered"; readonly pointer: number; readonly step: string; readonly record: UndoRecord; readonly resume: UndoRef | null }
+  | {
+      readonly kind: "undo-entered";
+      readonly pointer: number;
+      readonly step: string;
+      readonly record: UndoRecord;
+      readonly resume: UndoRef | null;
+    }
   /** The inner records of a completed saga are undone, and it has no compensation of its own. */
   | { readonly kind: "undo-left"; readonly pointer: number; readonly step: string }
-  | { readonly kind: "undo-completed"; readonly pointer: number; readonly step: string; readonly undone: number; readonly undoneStep: string; readonly branch: number }
-  | { readonly kind: "undo-failed"; readonly pointer: number; readonly step: string; readonly undone: number; readonly undoneStep: string; readonly branch: number; readonly error: StoredError }
+  | {
+      readonly kind: "undo-completed";
+      readonly pointer: number;
+      readonly step: string;
+      readonly undone: number;
+      readonly undoneStep: string;
+      readonly branch: number;
+    }
+  | {
+      readonly kind: "undo-failed";
+      readonly pointer: number;
+      readonly step: string;
+      readonly undone: number;
+      readonly undoneStep: string;
+      readonly branch: number;
+      readonly error: StoredError;
+    }
   | { readonly kind: "undo-retried"; readonly pointer: number; readonly step: string; readonly open: OpenBranch }
   | { readonly kind: "undo-ended"; readonly pointer: number; readonly step: string }
-  | { readonly kind: "saga-restarted"; readonly pointer: number; readonly step: string; readonly attempt: number; readonly deadlineAt?: number; readonly open: OpenBranch }
+  | {
+      readonly kind: "saga-restarted";
+      readonly pointer: number;
+      readonly step: string;
+      readonly attempt: number;
+      readonly deadlineAt?: number;
+      readonly open: OpenBranch;
+    }
   | { readonly kind: "workflow-completed"; readonly completedAt: number }
-  | { readonly kind: "workflow-failed"; readonly error: StoredError; readonly completedAt: number; readonly stuckUndo?: number }
-  | { readonly kind: "workflow-terminated"; readonly reason: string | null; readonly completedAt: number; readonly error?: StoredError }
-  | { readonly kind: "workflow-suspended"; readonly reason: string | null; readonly error?: StoredError; readonly actor?: string }
+  | {
+      readonly kind: "workflow-failed";
+      readonly error: StoredError;
+      readonly completedAt: number;
+      readonly stuckUndo?: number;
+    }
+  | {
+      readonly kind: "workflow-terminated";
+      readonly reason: string | null;
+      readonly completedAt: number;
+      readonly error?: StoredError;
+    }
+  | {
+      readonly kind: "workflow-suspended";
+      readonly reason: string | null;
+      readonly error?: StoredError;
+      readonly actor?: string;
+    }
   | { readonly kind: "workflow-resumed"; readonly actor?: string }
   | { readonly kind: "delivery-applied"; readonly number: number; readonly delivery: string; readonly actor?: string }
-  | { readonly kind: "delivery-refused"; readonly number: number; readonly delivery: string; readonly reason: string; readonly actor?: string }
+  | {
+      readonly kind: "delivery-refused";
+      readonly number: number;
+      readonly delivery: string;
+      readonly reason: string;
+      readonly actor?: string;
+    }
   | { readonly kind: "data-set"; readonly patch: StoredPatch; readonly actor?: string }
   /** Given an output by hand in place of running. */
   | ({ readonly kind: "step-skipped"; readonly output?: unknown; readonly actor?: string } & NodeEnd)
   /** Goes back to where `from` was about to run; `state` is what was live then, under new ids. */
   | { readonly kind: "workflow-retried"; readonly from: string; readonly state: StateSnapshot; readonly actor?: string }
-  | { readonly kind: "workflow-migrated"; readonly version: number; readonly definitionHash: string; readonly actor?: string }
+  | {
+      readonly kind: "workflow-migrated";
+      readonly version: number;
+      readonly definitionHash: string;
+      readonly actor?: string;
+    }
   | { readonly kind: "taken-over" }
   /** A host let go of the workflow while these bodies were still at it. */
   | { readonly kind: "attempts-abandoned"; readonly pointers: readonly number[] }

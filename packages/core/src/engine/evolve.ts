@@ -22,7 +22,19 @@ export interface Address {
 /** The state before the first turn. */
 export function initialState(): WorkflowState {
   return {
-    identity: { id: "", namespace: "", uid: "", definitionId: "", version: 0, definitionHash: "", createdAt: 0, tags: [], priority: 0, depth: 0, parent: null },
+    identity: {
+      id: "",
+      namespace: "",
+      uid: "",
+      definitionId: "",
+      version: 0,
+      definitionHash: "",
+      createdAt: 0,
+      tags: [],
+      priority: 0,
+      depth: 0,
+      parent: null,
+    },
     seq: -1,
     phase: "active",
     error: null,
@@ -48,7 +60,10 @@ export function evolve(state: WorkflowState, entry: Entry, address: Address): Wo
 }
 
 /** Folds a whole turn. */
-export function evolveTurn(state: WorkflowState, turn: { readonly seq: number; readonly entries: readonly Entry[] }): WorkflowState {
+export function evolveTurn(
+  state: WorkflowState,
+  turn: { readonly seq: number; readonly entries: readonly Entry[] },
+): WorkflowState {
   const draft = new Draft(state);
   turn.entries.forEach((entry, index) => applyEntry(draft, entry, { seq: turn.seq, index }));
   draft.seq = turn.seq;
@@ -62,9 +77,26 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "workflow-started":
       draft.identity = entry.identity;
       draft.data = (entry.data ?? Object.freeze({})) as Data;
-      draft.setPointer({ ...newPointer(rootPointer, -1, "", "workflow", address.seq), status: "open", scope: emptyScope, openBranches: 1 });
+      draft.setPointer({
+        ...newPointer(rootPointer, -1, "", "workflow", address.seq),
+        status: "open",
+        scope: emptyScope,
+        openBranches: 1,
+      });
       draft.setLine({ id: rootLine, cursors: entry.cursors ?? {} });
-      draft.setBranch({ id: rootBranch, owner: rootPointer, ownerStep: null, slot: "body", line: rootLine, index: null, local: null, last: undefined, stopping: false, at: null, undoing: null });
+      draft.setBranch({
+        id: rootBranch,
+        owner: rootPointer,
+        ownerStep: null,
+        slot: "body",
+        line: rootLine,
+        index: null,
+        local: null,
+        last: undefined,
+        stopping: false,
+        at: null,
+        undoing: null,
+      });
       return;
     case "workflow-forked":
     case "workflow-retried":
@@ -73,7 +105,11 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       Object.assign(draft, { phase: "active", error: null, reason: null, completedAt: null, stuckUndo: null });
       return;
     case "step-scheduled":
-      return open(draft, entry.pointer, entry.branch, entry.step, entry.node ?? "step", address, { status: "ready", hasInput: entry.mapped === true, input: entry.input });
+      return open(draft, entry.pointer, entry.branch, entry.step, entry.node ?? "step", address, {
+        status: "ready",
+        hasInput: entry.mapped === true,
+        input: entry.input,
+      });
     case "step-begun":
       return draft.changePointer(entry.pointer, { begun: true });
     case "step-completed":
@@ -82,9 +118,17 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       return endNode(draft, entry, entry.output, address);
     case "step-cancelled": {
       const straggler = entry.straggler;
-      if (straggler !== undefined) draft.setStraggler({ pointer: entry.pointer, saga: straggler.saga, until: straggler.until, ended: false, output: undefined });
+      if (straggler !== undefined)
+        draft.setStraggler({
+          pointer: entry.pointer,
+          saga: straggler.saga,
+          until: straggler.until,
+          ended: false,
+          output: undefined,
+        });
       const outer = sagaAround(draft, entry.pointer);
-      for (const other of draft.stragglers.values()) if (other.saga === entry.pointer) draft.setStraggler({ ...other, saga: outer });
+      for (const other of draft.stragglers.values())
+        if (other.saga === entry.pointer) draft.setStraggler({ ...other, saga: outer });
       return endNode(draft, entry, undefined, address);
     }
     case "step-retrying":
@@ -98,7 +142,8 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "step-held":
       return draft.changePointer(entry.pointer, { ...idle, status: "held" });
     case "step-paused":
-      if (entry.dueAt !== undefined || entry.wait !== undefined) resetStreaks(draft, draft.pointers.get(entry.pointer)?.branch);
+      if (entry.dueAt !== undefined || entry.wait !== undefined)
+        resetStreaks(draft, draft.pointers.get(entry.pointer)?.branch);
       return draft.changePointer(entry.pointer, {
         status: entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "ready",
         dueAt: entry.dueAt ?? null,
@@ -122,15 +167,25 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     }
     case "timer-set":
       resetStreaks(draft, entry.branch);
-      return open(draft, entry.pointer, entry.branch, entry.step, entry.node, address, { status: "sleeping", dueAt: entry.dueAt });
+      return open(draft, entry.pointer, entry.branch, entry.step, entry.node, address, {
+        status: "sleeping",
+        dueAt: entry.dueAt,
+      });
     case "event-awaited":
       resetStreaks(draft, entry.branch);
-      return open(draft, entry.pointer, entry.branch, entry.step, "wait", address, { status: "waiting", wait: entry.wait, dueAt: entry.wait.until });
+      return open(draft, entry.pointer, entry.branch, entry.step, "wait", address, {
+        status: "waiting",
+        wait: entry.wait,
+        dueAt: entry.wait.until,
+      });
     case "event-consumed": {
       draft.mergeCursors(draft.lineOf(entry.pointer), { [streamKey(entry.name, entry.key)]: entry.number });
       const pointer = draft.pointers.get(entry.pointer);
       if (pointer?.wait?.mode !== "all") return;
-      return draft.setPointer({ ...pointer, wait: { ...pointer.wait, got: { ...pointer.wait.got, [entry.label]: entry.payload } } });
+      return draft.setPointer({
+        ...pointer,
+        wait: { ...pointer.wait, got: { ...pointer.wait.got, [entry.label]: entry.payload } },
+      });
     }
     case "wait-timed-out":
       return draft.changePointer(entry.pointer, { wait: null, dueAt: null });
@@ -142,14 +197,23 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     }
     case "child-started":
       resetStreaks(draft, entry.branch);
-      return open(draft, entry.pointer, entry.branch, entry.step, "run-workflow", address, { status: "waiting", child: { id: entry.childId }, dueAt: entry.deadlineAt ?? null });
+      return open(draft, entry.pointer, entry.branch, entry.step, "run-workflow", address, {
+        status: "waiting",
+        child: { id: entry.childId },
+        dueAt: entry.deadlineAt ?? null,
+      });
     case "child-ended":
       return draft.mergeCursors(draft.lineOf(entry.pointer), entry.cursors ?? {});
     case "scope-opened":
       open(draft, entry.pointer, entry.branch, entry.step, entry.node, address, {
         status: "open",
         dueAt: entry.deadlineAt ?? null,
-        scope: { ...emptyScope, items: entry.items ?? [], results: entry.collect === true ? [] : null, streak: entry.open.length > 0 ? 1 : 0 },
+        scope: {
+          ...emptyScope,
+          items: entry.items ?? [],
+          results: entry.collect === true ? [] : null,
+          streak: entry.open.length > 0 ? 1 : 0,
+        },
       });
       return openBranches(draft, entry.pointer, entry.open);
     case "branches-opened":
@@ -166,7 +230,8 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "scope-ending":
       draft.changePointer(entry.pointer, { status: "open", ending: entry.ending, dueAt: null, wait: null });
       for (const branch of entry.stop) draft.changeBranch(branch, { stopping: true });
-      if (entry.pointer === rootPointer && draft.phase === "suspended") Object.assign(draft, { phase: "active", reason: null, error: null });
+      if (entry.pointer === rootPointer && draft.phase === "suspended")
+        Object.assign(draft, { phase: "active", reason: null, error: null });
       return;
     case "hook-started":
       draft.changePointer(entry.pointer, { status: "hook", dueAt: null, wait: null });
@@ -178,27 +243,45 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "straggler-ended": {
       const straggler = draft.stragglers.get(entry.pointer);
       if (straggler === undefined) return;
-      return entry.returned ? draft.setStraggler({ ...straggler, ended: true, output: entry.output }) : draft.deleteStraggler(entry.pointer);
+      return entry.returned
+        ? draft.setStraggler({ ...straggler, ended: true, output: entry.output })
+        : draft.deleteStraggler(entry.pointer);
     }
     case "undo-started":
       draft.changePointer(entry.pointer, { status: "undoing", dueAt: null });
       return draft.changeScope(entry.pointer, {
-        walk: { next: draft.pointers.get(entry.pointer)?.scope?.undo ?? null, stack: entry.own === undefined ? [] : [{ resume: null, own: entry.own }], current: null },
+        walk: {
+          next: draft.pointers.get(entry.pointer)?.scope?.undo ?? null,
+          stack: entry.own === undefined ? [] : [{ resume: null, own: entry.own }],
+          current: null,
+        },
       });
     case "undo-entered": {
       const walk = walkOf(draft, entry.pointer);
       return draft.changeScope(entry.pointer, {
-        walk: { next: entry.record.inner ?? null, current: null, stack: [...walk.stack, { resume: entry.resume, own: entry.record.own ? entry.record : null }] },
+        walk: {
+          next: entry.record.inner ?? null,
+          current: null,
+          stack: [...walk.stack, { resume: entry.resume, own: entry.record.own ? entry.record : null }],
+        },
       });
     }
     case "undo-left": {
       const walk = walkOf(draft, entry.pointer);
-      return draft.changeScope(entry.pointer, { walk: { next: walk.stack.at(-1)?.resume ?? null, current: null, stack: walk.stack.slice(0, -1) } });
+      return draft.changeScope(entry.pointer, {
+        walk: { next: walk.stack.at(-1)?.resume ?? null, current: null, stack: walk.stack.slice(0, -1) },
+      });
     }
     case "undo-step-started": {
       const walk = walkOf(draft, entry.pointer);
       draft.changePointer(entry.pointer, { status: "hook" });
-      draft.changeScope(entry.pointer, { walk: { next: entry.resume, stack: entry.leave === true ? walk.stack.slice(0, -1) : walk.stack, current: entry.record } });
+      draft.changeScope(entry.pointer, {
+        walk: {
+          next: entry.resume,
+          stack: entry.leave === true ? walk.stack.slice(0, -1) : walk.stack,
+          current: entry.record,
+        },
+      });
       return openBranches(draft, entry.pointer, [entry.open]);
     }
     case "undo-completed":
@@ -212,20 +295,39 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       Object.assign(draft, { phase: "active", error: null, reason: null, completedAt: null, stuckUndo: null });
       return openBranches(draft, entry.pointer, [entry.open]);
     case "undo-ended":
-      for (const straggler of draft.stragglers.values()) if (straggler.saga === entry.pointer) draft.deleteStraggler(straggler.pointer);
+      for (const straggler of draft.stragglers.values())
+        if (straggler.saga === entry.pointer) draft.deleteStraggler(straggler.pointer);
       draft.changePointer(entry.pointer, { status: "hook" });
       return draft.changeScope(entry.pointer, { walk: null, undo: null });
     case "saga-restarted":
-      draft.changePointer(entry.pointer, { ...idle, status: "open", attempt: entry.attempt, dueAt: entry.deadlineAt ?? null, scope: emptyScope });
+      draft.changePointer(entry.pointer, {
+        ...idle,
+        status: "open",
+        attempt: entry.attempt,
+        dueAt: entry.deadlineAt ?? null,
+        scope: emptyScope,
+      });
       return openBranches(draft, entry.pointer, [entry.open]);
     case "workflow-completed":
       return end(draft, { phase: "completed", error: null, reason: null, completedAt: entry.completedAt });
     case "workflow-failed":
-      if (entry.stuckUndo === undefined) return end(draft, { phase: "failed", error: entry.error, reason: null, completedAt: entry.completedAt });
-      Object.assign(draft, { phase: "failed", error: entry.error, reason: null, completedAt: entry.completedAt, stuckUndo: entry.stuckUndo });
+      if (entry.stuckUndo === undefined)
+        return end(draft, { phase: "failed", error: entry.error, reason: null, completedAt: entry.completedAt });
+      Object.assign(draft, {
+        phase: "failed",
+        error: entry.error,
+        reason: null,
+        completedAt: entry.completedAt,
+        stuckUndo: entry.stuckUndo,
+      });
       return;
     case "workflow-terminated":
-      return end(draft, { phase: "terminated", error: entry.error ?? null, reason: entry.reason, completedAt: entry.completedAt });
+      return end(draft, {
+        phase: "terminated",
+        error: entry.error ?? null,
+        reason: entry.reason,
+        completedAt: entry.completedAt,
+      });
     case "workflow-suspended":
       Object.assign(draft, { phase: "suspended", reason: entry.reason, error: entry.error ?? null });
       return;
@@ -284,10 +386,20 @@ function newPointer(id: number, branch: number, step: string, kind: Pointer["kin
 }
 
 /** Opens a pointer on a branch; one that is there already (opened again after a retry) keeps its attempts. */
-function open(draft: Draft, id: number, branch: number, step: string, kind: Pointer["kind"], address: Address, change: Partial<Pointer>): void {
+function open(
+  draft: Draft,
+  id: number,
+  branch: number,
+  step: string,
+  kind: Pointer["kind"],
+  address: Address,
+  change: Partial<Pointer>,
+): void {
   const before = draft.pointers.get(id);
-  const kept = before === undefined ? {} : { attempt: before.attempt, retries: before.retries, openBranches: before.openBranches };
-  draft.setPointer({ ...newPointer(id, branch, step, kind, address.seq), ...kept, ...change });
+  const pointer = Object.assign(newPointer(id, branch, step, kind, address.seq), change);
+  if (before !== undefined)
+    Object.assign(pointer, { attempt: before.attempt, retries: before.retries, openBranches: before.openBranches });
+  draft.setPointer(pointer);
   draft.nextId = Math.max(draft.nextId, id + 1);
   draft.changeBranch(branch, { at: id });
 }
@@ -319,7 +431,11 @@ function openBranches(draft: Draft, owner: number, branches: readonly OpenBranch
   if (vertices.length > 0) started = [...started, ...vertices];
   const pointer = draft.pointers.get(owner);
   if (pointer !== undefined) {
-    draft.setPointer({ ...pointer, openBranches: pointer.openBranches + branches.length, ...(pointer.scope === null ? {} : { scope: { ...pointer.scope, next, started } }) });
+    draft.setPointer({
+      ...pointer,
+      openBranches: pointer.openBranches + branches.length,
+      ...(pointer.scope === null ? {} : { scope: { ...pointer.scope, next, started } }),
+    });
   }
 }
 
@@ -329,13 +445,19 @@ function endBranch(draft: Draft, entry: Extract<Entry, { kind: "branch-ended" }>
   const scope = draft.pointers.get(entry.pointer)?.scope;
   if (scope == null) return;
   draft.changeScope(entry.pointer, {
-    ...(scope.results === null || entry.error !== undefined ? {} : { results: withResult(scope.results, index, entry.output) }),
+    ...(scope.results === null || entry.error !== undefined
+      ? {}
+      : { results: withResult(scope.results, index, entry.output) }),
     ...(entry.error === undefined || scope.error !== null ? {} : { error: entry.error }),
     ...(entry.vertex === undefined || entry.error !== undefined ? {} : { done: [...scope.done, entry.vertex] }),
   });
 }
 
-function withResult(results: readonly (readonly unknown[])[], index: number, output: unknown): readonly (readonly unknown[])[] {
+function withResult(
+  results: readonly (readonly unknown[])[],
+  index: number,
+  output: unknown,
+): readonly (readonly unknown[])[] {
   const chunk = Math.floor(index / resultChunk);
   const chunks = results.slice();
   while (chunks.length <= chunk) chunks.push([]);
@@ -349,7 +471,8 @@ function withResult(results: readonly (readonly unknown[])[], index: number, out
 
 function endNode(draft: Draft, entry: NodeEnd, output: unknown, address: Address): void {
   const pointer = draft.pointers.get(entry.pointer);
-  if (entry.undo !== undefined) draft.changeScope(entry.undo.saga, { undo: { seq: address.seq, index: address.index } });
+  if (entry.undo !== undefined)
+    draft.changeScope(entry.undo.saga, { undo: { seq: address.seq, index: address.index } });
   if (entry.as !== undefined) patchData(draft, entry.local, [{ key: entry.as, value: output }]);
   if (entry.patch !== undefined) patchData(draft, entry.local, entry.patch);
   if (pointer === undefined) return;
@@ -369,10 +492,11 @@ function patchData(draft: Draft, local: number | undefined, patch: StoredPatch):
 
 /** A wait or timer: the loops around it are not running away. */
 function resetStreaks(draft: Draft, branchId: number | undefined): void {
-  for (let branch = draft.branches.get(branchId ?? -1); branch !== undefined; ) {
+  for (let branch = draft.branches.get(branchId ?? -1); branch !== undefined;) {
     const owner = draft.pointers.get(branch.owner);
     if (owner === undefined) return;
-    if ((owner.kind === "while" || owner.kind === "do-while") && (owner.scope?.streak ?? 0) > 0) draft.changeScope(owner.id, { streak: 0 });
+    if ((owner.kind === "while" || owner.kind === "do-while") && (owner.scope?.streak ?? 0) > 0)
+      draft.changeScope(owner.id, { streak: 0 });
     branch = draft.branches.get(owner.branch);
   }
 }
@@ -393,7 +517,12 @@ function takeOver(draft: Draft, seq: number): void {
   const before = draft.takeover;
   draft.takeover =
     before.seq === seq - 1
-      ? { seq, count: before.count + (before.alone || before.count < 2 ? 1 : 0), alone: false, loneDeaths: before.loneDeaths + (before.alone ? 1 : 0) }
+      ? {
+          seq,
+          count: before.count + (before.alone || before.count < 2 ? 1 : 0),
+          alone: false,
+          loneDeaths: before.loneDeaths + (before.alone ? 1 : 0),
+        }
       : { seq, count: 1, alone: false, loneDeaths: 0 };
   if (draft.phase !== "active") return;
   possiblyAttempted(

@@ -13,7 +13,12 @@ export interface ItemPlace {
 /** The data as a branch sees it: the workflow's, with the layers of the for-each items around it. */
 export function dataAt(state: WorkflowState, branchId: number): Data {
   const layers = localLayers(state, branchId);
-  return layers.length === 0 ? state.data : applyPatch(state.data, layers.flatMap((layer) => Object.entries(layer).map(([key, value]) => ({ key, value }))));
+  return layers.length === 0
+    ? state.data
+    : applyPatch(
+        state.data,
+        layers.flatMap((layer) => Object.entries(layer).map(([key, value]) => ({ key, value }))),
+      );
 }
 
 /** The local layers around a branch, outermost first. */
@@ -58,20 +63,37 @@ export function infoOf(state: WorkflowState): WorkflowInfo {
 
 export function atOf(state: WorkflowState, branchId: number, now: number): At {
   const place = placeAt(state, branchId);
-  return { item: place.item, index: place.index as number, items: (place.items ?? []) as unknown[], workflow: infoOf(state), now };
+  return {
+    item: place.item,
+    index: place.index as number,
+    items: (place.items ?? []) as unknown[],
+    workflow: infoOf(state),
+    now,
+  };
 }
 
 /** Calls a definition's own function. A promise is an error: the function must be synchronous. */
-export function evaluate<Result>(state: WorkflowState, branchId: number, now: number, what: string, value: Result | ((data: any, at: At) => Result)): Result {
+export function evaluate<Result>(
+  state: WorkflowState,
+  branchId: number,
+  now: number,
+  what: string,
+  value: Result | ((data: any, at: At) => Result),
+): Result {
   if (typeof value !== "function") return value;
-  const result = (value as (data: unknown, at: At) => Result)(handOut(dataAt(state, branchId)), atOf(state, branchId, now));
+  const result = (value as (data: unknown, at: At) => Result)(
+    handOut(dataAt(state, branchId)),
+    atOf(state, branchId, now),
+  );
   refusePromise(result, what);
   return result;
 }
 
 export function refusePromise(result: unknown, what: string): void {
   if (typeof result === "object" && result !== null && typeof (result as { then?: unknown }).then === "function") {
-    throw new ExpressionError(`${what} gave a promise: it is called while the engine decides and must be synchronous; move the work into a step`);
+    throw new ExpressionError(
+      `${what} gave a promise: it is called while the engine decides and must be synchronous; move the work into a step`,
+    );
   }
 }
 

@@ -14,7 +14,10 @@ import type { Turn } from "./turn.ts";
 import { bodyGraceMs, settleSaga, stoppedError, undoOf, undoStepDone } from "./undo.ts";
 
 /** How a branch ended. */
-export type Outcome = { readonly kind: "completed" } | { readonly kind: "cancelled" } | { readonly kind: "failed"; readonly error: StoredError };
+export type Outcome =
+  | { readonly kind: "completed" }
+  | { readonly kind: "cancelled" }
+  | { readonly kind: "failed"; readonly error: StoredError };
 
 /** Why a node failed. */
 export interface Failure {
@@ -42,13 +45,23 @@ export function advance(turn: Turn, branchId: number, after: string | null): voi
 /** Opens a node on a branch, or opens it again under the pointer it has. */
 export function openNode(turn: Turn, id: number, branchId: number, node: DefinitionNode): void {
   try {
-    if (node.cancelWhen !== undefined && evaluate(turn.draft, branchId, turn.now, "`cancelWhen`", node.cancelWhen.condition) === true) {
+    if (
+      node.cancelWhen !== undefined &&
+      evaluate(turn.draft, branchId, turn.now, "`cancelWhen`", node.cancelWhen.condition) === true
+    ) {
       turn.emit({ kind: "step-cancelled", pointer: id, step: node.id });
       return afterEnd(turn, branchId, node.id, { kind: "cancelled", proceed: node.cancelWhen.proceed });
     }
     handlerOf(node.kind).open(turn, id, branchId, node);
   } catch (thrown) {
-    if (turn.pointer(id) === undefined) turn.emit({ kind: "step-scheduled", pointer: id, branch: branchId, step: node.id, ...(node.kind === "step" ? {} : { node: node.kind }) });
+    if (turn.pointer(id) === undefined)
+      turn.emit({
+        kind: "step-scheduled",
+        pointer: id,
+        branch: branchId,
+        step: node.id,
+        ...(node.kind === "step" ? {} : { node: node.kind }),
+      });
     failNode(turn, id, { error: storeError(thrown), thrown });
   }
 }
@@ -58,7 +71,8 @@ export function branchDone(turn: Turn, branchId: number, outcome: Outcome): void
   const branch = turn.branch(branchId);
   const owner = branch === undefined ? undefined : turn.pointer(branch.owner);
   if (branch === undefined || owner === undefined) return;
-  if (branch.slot === "compensation" && owner.scope?.walk?.current != null) return undoStepDone(turn, owner, branch, outcome);
+  if (branch.slot === "compensation" && owner.scope?.walk?.current != null)
+    return undoStepDone(turn, owner, branch, outcome);
   if (isHook(branch)) return hookDone(turn, owner, branch, outcome);
   const output = branch.last;
   const keep = owner.scope?.results != null && outcome.kind === "completed";
@@ -90,7 +104,12 @@ export function completeNode(turn: Turn, id: number, output: unknown, skipped?: 
   try {
     plan = planOutput(turn, pointer, node, output);
   } catch (thrown) {
-    return failNode(turn, id, { error: storeError(thrown), thrown, noRetry: true, ...(output === undefined ? {} : { output }) });
+    return failNode(turn, id, {
+      error: storeError(thrown),
+      thrown,
+      noRetry: true,
+      ...(output === undefined ? {} : { output }),
+    });
   }
   const { appends, ...applied } = plan;
   const omitOutput = output === undefined || appends === true;
@@ -112,7 +131,11 @@ export function completeNode(turn: Turn, id: number, output: unknown, skipped?: 
 export function failNode(turn: Turn, id: number, failure: Failure): void {
   const pointer = turn.pointer(id);
   if (pointer === undefined) return;
-  const error: StoredError = { ...failure.error, stepId: failure.error.stepId ?? pointer.step, attempt: failure.error.attempt ?? pointer.attempt };
+  const error: StoredError = {
+    ...failure.error,
+    stepId: failure.error.stepId ?? pointer.step,
+    attempt: failure.error.attempt ?? pointer.attempt,
+  };
   if (pointer.openBranches > 0) return endScope(turn, id, { kind: "failed", error, behavior: "fail" });
   const node = turn.node(pointer);
   const stopping = turn.branch(pointer.branch)?.stopping === true;
@@ -120,7 +143,15 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
     const delay = retryDelay(turn, pointer, node, { ...failure, error });
     if (delay !== undefined) {
       leave(turn, pointer);
-      turn.emit({ kind: "step-retrying", pointer: id, step: node.id, attempt: pointer.attempt, error, dueAt: turn.now + delay, counted: true });
+      turn.emit({
+        kind: "step-retrying",
+        pointer: id,
+        step: node.id,
+        attempt: pointer.attempt,
+        error,
+        dueAt: turn.now + delay,
+        counted: true,
+      });
       return;
     }
   }
@@ -151,7 +182,15 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
 
 /** `.as("trip")` of a saga that failed and is gone past gives `{ ok: false, error }`. */
 function sagaOutput(turn: Turn, pointer: Pointer, node: DefinitionNode, error: StoredError): object {
-  const output = { ok: false, error: { name: error.name, message: error.message, ...(error.code === undefined ? {} : { code: error.code }), ...(error.stepId === undefined ? {} : { stepId: error.stepId }) } };
+  const output = {
+    ok: false,
+    error: {
+      name: error.name,
+      message: error.message,
+      ...(error.code === undefined ? {} : { code: error.code }),
+      ...(error.stepId === undefined ? {} : { stepId: error.stepId }),
+    },
+  };
   const { as, local } = planOutput(turn, pointer, node, output);
   return { output, ...(as === undefined ? {} : { as }), ...(local === undefined ? {} : { local }) };
 }
@@ -170,9 +209,14 @@ function finishCancelled(turn: Turn, pointer: Pointer, proceed: boolean): void {
   const began = pointer.openedSeq < turn.seq || pointer.attempt > 1;
   const undo = began ? undoOf(turn, pointer, node, { error: stoppedError }) : undefined;
   let straggler: { saga: number; until: number | null } | undefined;
-  if (began && pointer.kind === "step" && pointer.status === "ready") straggler = { saga: sagaAround(turn.draft, pointer.id), until: turn.now + bodyGraceMs };
+  if (began && pointer.kind === "step" && pointer.status === "ready")
+    straggler = { saga: sagaAround(turn.draft, pointer.id), until: turn.now + bodyGraceMs };
   if (pointer.child !== null && pointer.status === "waiting") {
-    turn.stopChild({ childId: pointer.child.id, compensate: turn.pointer(rootPointer)?.ending?.kind !== "terminated" || compensates(turn), reason: "its parent stopped it" });
+    turn.stopChild({
+      childId: pointer.child.id,
+      compensate: turn.pointer(rootPointer)?.ending?.kind !== "terminated" || compensates(turn),
+      reason: "its parent stopped it",
+    });
     if (began) straggler = { saga: sagaAround(turn.draft, pointer.id), until: null };
   }
   finish(turn, pointer, node, { kind: "cancelled", proceed }, (rest) => ({
@@ -226,7 +270,13 @@ function settleScope(turn: Turn, id: number): void {
 }
 
 /** Records the end of a node, runs its hooks, and goes on. */
-function finish(turn: Turn, pointer: Pointer, node: DefinitionNode, ending: Ending, entry: (rest: { ending?: Ending }) => Entry): void {
+function finish(
+  turn: Turn,
+  pointer: Pointer,
+  node: DefinitionNode,
+  ending: Ending,
+  entry: (rest: { ending?: Ending }) => Entry,
+): void {
   leave(turn, pointer);
   const [first] = hooksOf(node, ending);
   turn.emit(entry(first === undefined ? {} : { ending }));
@@ -245,19 +295,38 @@ function isHook(branch: Branch): boolean {
 
 function hookDone(turn: Turn, owner: Pointer, branch: Branch, outcome: Outcome): void {
   const hook = branch.slot as "onFailure" | "ensure" | "compensation";
-  turn.emit({ kind: "hook-ended", pointer: owner.id, step: owner.step, hook, branch: branch.id, ...(outcome.kind === "failed" ? { error: outcome.error } : {}) });
+  turn.emit({
+    kind: "hook-ended",
+    pointer: owner.id,
+    step: owner.step,
+    hook,
+    branch: branch.id,
+    ...(outcome.kind === "failed" ? { error: outcome.error } : {}),
+  });
   let ending = owner.ending;
-  if (ending === null) throw new ExpressionError(`hook \`${hook}\` of step \`${owner.step}\` ended, but the step is not ending`);
+  if (ending === null)
+    throw new ExpressionError(`hook \`${hook}\` of step \`${owner.step}\` ended, but the step is not ending`);
   const node = turn.node(owner);
-  if (outcome.kind === "failed" && hook !== "onFailure" && ending.kind !== "cancelled" && !(hook === "ensure" && ending.kind === "failed")) {
+  if (
+    outcome.kind === "failed" &&
+    hook !== "onFailure" &&
+    ending.kind !== "cancelled" &&
+    !(hook === "ensure" && ending.kind === "failed")
+  ) {
     // A failed `ensure` or compensation makes a failure of what had gone well, or was to be gone past.
     ending = { kind: "failed", error: outcome.error, behavior: "fail" };
-    if (hook === "compensation") turn.emit({ kind: "scope-ending", pointer: owner.id, step: owner.step, ending, stop: [] });
+    if (hook === "compensation")
+      turn.emit({ kind: "scope-ending", pointer: owner.id, step: owner.step, ending, stop: [] });
   }
   const hooks = hooksOf(node, hook === "compensation" ? (owner.ending ?? ending) : ending);
   const next = hook === "ensure" ? undefined : hooks[hooks.indexOf(hook) + 1];
   if (next !== undefined) return startHook(turn, owner.id, next, ending);
-  turn.emit({ kind: "step-ended", pointer: owner.id, step: owner.step, ending: ending.kind === "terminated" ? "cancelled" : ending.kind });
+  turn.emit({
+    kind: "step-ended",
+    pointer: owner.id,
+    step: owner.step,
+    ending: ending.kind === "terminated" ? "cancelled" : ending.kind,
+  });
   afterEnd(turn, owner.branch, owner.step, ending);
 }
 
@@ -266,10 +335,15 @@ function afterEnd(turn: Turn, branchId: number, step: string, ending: Ending): v
   const branch = turn.branch(branchId);
   if (branch === undefined) return;
   if (ending.kind === "failed" && ending.behavior === "terminate") {
-    return terminateWorkflow(turn, { compensate: false, reason: `step \`${step}\` failed: ${ending.error.message}`, error: ending.error });
+    return terminateWorkflow(turn, {
+      compensate: false,
+      reason: `step \`${step}\` failed: ${ending.error.message}`,
+      error: ending.error,
+    });
   }
   if (branch.stopping) return branchDone(turn, branchId, { kind: "cancelled" });
-  if (ending.kind === "failed" && ending.behavior === "fail") return branchDone(turn, branchId, { kind: "failed", error: ending.error });
+  if (ending.kind === "failed" && ending.behavior === "fail")
+    return branchDone(turn, branchId, { kind: "failed", error: ending.error });
   if (ending.kind === "cancelled" && !ending.proceed) return branchDone(turn, branchId, { kind: "completed" });
   turn.later(() => advance(turn, branchId, step));
 }

@@ -13,7 +13,8 @@ export type Hook = "compensation" | "onFailure" | "ensure";
 export function hooksOf(node: DefinitionNode, ending: Ending): readonly Hook[] {
   const hooks: Hook[] = [];
   if (ending.kind === "failed") {
-    if (ending.behavior === "compensate" && node.compensation !== undefined && node.kind !== "saga") hooks.push("compensation");
+    if (ending.behavior === "compensate" && node.compensation !== undefined && node.kind !== "saga")
+      hooks.push("compensation");
     if (node.onFailure !== undefined) hooks.push("onFailure");
   }
   if (node.ensure !== undefined) hooks.push("ensure");
@@ -23,7 +24,10 @@ export function hooksOf(node: DefinitionNode, ending: Ending): readonly Hook[] {
 export function startHook(turn: Turn, id: number, hook: Hook, ending: Ending): void {
   const pointer = turn.pointer(id);
   if (pointer === undefined) return;
-  const record = hook === "compensation" && ending.kind === "failed" ? recordOf(turn, pointer, turn.node(pointer), { error: ending.error }) : undefined;
+  const record =
+    hook === "compensation" && ending.kind === "failed"
+      ? recordOf(turn, pointer, turn.node(pointer), { error: ending.error })
+      : undefined;
   const open = turn.openBranch(pointer.step, hook, record === undefined ? {} : { undoing: record });
   turn.emit({ kind: "hook-started", pointer: id, step: pointer.step, hook, open });
   turn.later(() => advance(turn, open.branch, null));

@@ -13,5 +13,17 @@ export { emptySummary, stepsOf, summarize } from "./step-summary.ts";
 export type { StepStatus, StepSummary, StepView } from "./step-summary.ts";
 export { reviveError, storeError } from "./stored-error.ts";
 export type { StoredError } from "./stored-error.ts";
-export { attemptOf, awaitedStreams, isFinal, isSuspect, journalNeeded, needsBegin, nextDueAt, projectionOf, readyPointers, runningPointers, wantsContinue } from "./work.ts";
+export {
+  attemptOf,
+  awaitedStreams,
+  isFinal,
+  isSuspect,
+  journalNeeded,
+  needsBegin,
+  nextDueAt,
+  projectionOf,
+  readyPointers,
+  runningPointers,
+  wantsContinue,
+} from "./work.ts";
 export type { Attempt, AwaitedStream, Projection } from "./work.ts";

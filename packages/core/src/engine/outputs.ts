@@ -22,12 +22,23 @@ export interface OutputPlan {
 export function planOutput(turn: Turn, pointer: Pointer, node: DefinitionNode, output: unknown): OutputPlan {
   const keep = keepsOutput(turn.definition, node.id) ? { keep: true } : {};
   if (node.output !== undefined) {
-    const patch = node.output(handOut(dataAt(turn.draft, pointer.branch)), handOut(output), atOf(turn.draft, pointer.branch, turn.now));
+    const patch = node.output(
+      handOut(dataAt(turn.draft, pointer.branch)),
+      handOut(output),
+      atOf(turn.draft, pointer.branch, turn.now),
+    );
     refusePromise(patch, "`.output`");
     if (typeof patch !== "object" || patch === null || Array.isArray(patch)) {
-      throw new ExpressionError(`\`.output\` must give an object to merge into the data, got ${patch === null ? "null" : typeof patch}`, { stepId: node.id });
+      throw new ExpressionError(
+        `\`.output\` must give an object to merge into the data, got ${patch === null ? "null" : typeof patch}`,
+        { stepId: node.id },
+      );
     }
-    const owned = copy(patch, { path: "output", maxBytes: turn.context.limits.dataBytes, maxDepth: turn.context.limits.depth }) as Record<string, unknown>;
+    const owned = copy(patch, {
+      path: "output",
+      maxBytes: turn.context.limits.dataBytes,
+      maxDepth: turn.context.limits.depth,
+    }) as Record<string, unknown>;
     checkSize(turn, node, owned);
     return { patch: diffPatch(turn.draft.data, owned), ...keep };
   }
@@ -39,7 +50,9 @@ export function planOutput(turn: Turn, pointer: Pointer, node: DefinitionNode, o
   const target = local === undefined ? {} : { local };
   // An array that extends the one before is stored as what was added; anything else by its key alone, since the entry has the output.
   const stored = diffPatch(before, change);
-  return stored.some((entry) => "append" in entry) ? { patch: stored, appends: true, ...target, ...keep } : { as: node.as, ...target, ...keep };
+  return stored.some((entry) => "append" in entry)
+    ? { patch: stored, appends: true, ...target, ...keep }
+    : { as: node.as, ...target, ...keep };
 }
 
 function checkSize(turn: Turn, node: DefinitionNode, change: Record<string, unknown>): void {

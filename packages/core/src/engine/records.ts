@@ -32,5 +32,7 @@ export function decodeState(text: string): { readonly state: WorkflowState; read
 
 function newer(what: string, value: unknown): NewerFormatError {
   const format = (value as { format?: unknown } | null)?.format;
-  return new NewerFormatError(`${what} has format ${String(format)}, this version reads up to ${recordFormat}: upgrade this process`);
+  return new NewerFormatError(
+    `${what} has format ${String(format)}, this version reads up to ${recordFormat}: upgrade this process`,
+  );
 }

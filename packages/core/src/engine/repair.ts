@@ -19,7 +19,12 @@ export interface ReadTurn {
  * fail) was about to run. After an undoing it is the earliest step that was undone, and nothing later is allowed: else what was
  * undone would be built upon.
  */
-export function findRetryBase(definition: WorkflowDefinition, state: WorkflowState, turns: readonly ReadTurn[], from: string | undefined): RetryBase | { readonly refused: string } {
+export function findRetryBase(
+  definition: WorkflowDefinition,
+  state: WorkflowState,
+  turns: readonly ReadTurn[],
+  from: string | undefined,
+): RetryBase | { readonly refused: string } {
   const episode = lastEpisode(turns);
   const undone = earliestUndone(turns, episode);
   let at: Position | undefined;
@@ -27,9 +32,12 @@ export function findRetryBase(definition: WorkflowDefinition, state: WorkflowSta
     const step = resolveStep(definition, from);
     if (step === undefined) return { refused: `the definition has no step \`${from}\`` };
     at = lastOpening(turns, (entry) => entry.step === step);
-    if (at === undefined) return { refused: `step \`${step}\` has not been reached, so there is nothing to go back to` };
+    if (at === undefined)
+      return { refused: `step \`${step}\` has not been reached, so there is nothing to go back to` };
     if (undone !== undefined && before(undone, at)) {
-      return { refused: `step \`${openingStep(turns, undone)}\`, which comes before \`${step}\`, was undone: retry from it or from an earlier one` };
+      return {
+        refused: `step \`${openingStep(turns, undone)}\`, which comes before \`${step}\`, was undone: retry from it or from an earlier one`,
+      };
     }
   } else {
     at = undone ?? failingPoint(turns, state, episode);
@@ -44,16 +52,28 @@ interface Position {
   readonly count: number;
 }
 
-type Opening = Extract<Entry, { kind: "step-scheduled" | "timer-set" | "event-awaited" | "child-started" | "scope-opened" }>;
+type Opening = Extract<
+  Entry,
+  { kind: "step-scheduled" | "timer-set" | "event-awaited" | "child-started" | "scope-opened" }
+>;
 
 function isOpening(entry: Entry): entry is Opening {
-  return entry.kind === "step-scheduled" || entry.kind === "timer-set" || entry.kind === "event-awaited" || entry.kind === "child-started" || entry.kind === "scope-opened";
+  return (
+    entry.kind === "step-scheduled" ||
+    entry.kind === "timer-set" ||
+    entry.kind === "event-awaited" ||
+    entry.kind === "child-started" ||
+    entry.kind === "scope-opened"
+  );
 }
 
 /** The index of the first turn after the last start, fork or retry. */
 function lastEpisode(turns: readonly ReadTurn[]): number {
   for (let index = turns.length - 1; index >= 0; index--) {
-    const begins = turns[index]?.entries.some((entry) => entry.kind === "workflow-retried" || entry.kind === "workflow-started" || entry.kind === "workflow-forked");
+    const begins = turns[index]?.entries.some(
+      (entry) =>
+        entry.kind === "workflow-retried" || entry.kind === "workflow-started" || entry.kind === "workflow-forked",
+    );
     if (begins === true) return index;
   }
   return 0;
@@ -94,7 +114,10 @@ function before(one: Position, other: Position): boolean {
 function failingPoint(turns: readonly ReadTurn[], state: WorkflowState, episode: number): Position | undefined {
   const step = state.error?.stepId;
   for (const turn of turns.slice(episode).toReversed()) {
-    const index = turn.entries.findLastIndex((entry) => (entry.kind === "step-failed" || entry.kind === "step-held") && (step === undefined || entry.step === step));
+    const index = turn.entries.findLastIndex(
+      (entry) =>
+        (entry.kind === "step-failed" || entry.kind === "step-held") && (step === undefined || entry.step === step),
+    );
     if (index >= 0) return { seq: turn.seq, count: index };
   }
   for (const turn of turns.slice(episode)) {
@@ -134,8 +157,9 @@ function rewind(turns: readonly ReadTurn[], at: Position, sameExecutions: boolea
 
 /** An event that was read since is not read again: by the line that read it, or the nearest one around it that is there. */
 function moveCursor(base: Draft, now: Draft, entry: Extract<Entry, { kind: "event-consumed" }>): void {
-  for (let branch = now.branches.get(now.pointers.get(entry.pointer)?.branch ?? -1); branch !== undefined; ) {
-    if (base.lines.has(branch.line)) return base.mergeCursors(branch.line, { [streamKey(entry.name, entry.key)]: entry.number });
+  for (let branch = now.branches.get(now.pointers.get(entry.pointer)?.branch ?? -1); branch !== undefined;) {
+    if (base.lines.has(branch.line))
+      return base.mergeCursors(branch.line, { [streamKey(entry.name, entry.key)]: entry.number });
     branch = now.branches.get(now.pointers.get(branch.owner)?.branch ?? -1);
   }
 }
@@ -148,8 +172,15 @@ function renumber(state: WorkflowState, nextId: number): WorkflowState {
   const renamed = (id: number): number => ids.get(id) ?? id;
   return {
     ...state,
-    pointers: new Map([...state.pointers.values()].map((pointer) => [renamed(pointer.id), { ...pointer, id: renamed(pointer.id) }])),
-    branches: new Map([...state.branches.values()].map((branch) => [branch.id, { ...branch, owner: renamed(branch.owner), at: branch.at === null ? null : renamed(branch.at) }])),
+    pointers: new Map(
+      [...state.pointers.values()].map((pointer) => [renamed(pointer.id), { ...pointer, id: renamed(pointer.id) }]),
+    ),
+    branches: new Map(
+      [...state.branches.values()].map((branch) => [
+        branch.id,
+        { ...branch, owner: renamed(branch.owner), at: branch.at === null ? null : renamed(branch.at) },
+      ]),
+    ),
     stragglers: new Map(),
     nextId: next,
   };
@@ -160,12 +191,25 @@ function revived(state: WorkflowState, nextId: number): StateSnapshot {
   const pointers = new Map<number, Pointer>();
   for (const pointer of state.pointers.values()) {
     const reopens = pointer.status === "waiting" && pointer.wait?.forBody !== true;
-    const runs = pointer.kind === "step" && (pointer.status === "ready" || pointer.status === "held" || pointer.status === "sleeping" || pointer.status === "waiting");
+    const runs =
+      pointer.kind === "step" &&
+      (pointer.status === "ready" ||
+        pointer.status === "held" ||
+        pointer.status === "sleeping" ||
+        pointer.status === "waiting");
     pointers.set(pointer.id, {
       ...pointer,
       begun: false,
       crashed: false,
-      ...(runs ? { status: "ready", attempt: pointer.attempt + (pointer.status === "ready" ? 1 : 0), retries: 0, dueAt: null, wait: null } : {}),
+      ...(runs
+        ? {
+            status: "ready",
+            attempt: pointer.attempt + (pointer.status === "ready" ? 1 : 0),
+            retries: 0,
+            dueAt: null,
+            wait: null,
+          }
+        : {}),
       ...(reopens ? { status: "ready", wait: null, child: null, dueAt: null } : {}),
     });
   }
@@ -180,19 +224,40 @@ export function goBackTo(turn: Turn, base: RetryBase, actor: { readonly actor?: 
   const root = snapshot.lines.get(2);
   const now = lines.get(2);
   // What the workflow's own line had read at its end counts, whichever way it came there.
-  const merged = root === undefined || now === undefined ? snapshot.lines : new Map(snapshot.lines).set(2, { ...root, cursors: furthest(root.cursors, now.cursors) });
+  const merged =
+    root === undefined || now === undefined
+      ? snapshot.lines
+      : new Map(snapshot.lines).set(2, { ...root, cursors: furthest(root.cursors, now.cursors) });
   turn.emit({ kind: "workflow-retried", from: base.step, state: { ...snapshot, lines: merged }, ...actor });
   for (const patch of base.patches) turn.emit({ kind: "data-set", patch });
   for (const pointer of turn.draft.pointers.values()) {
-    if (pointer.status === "ready" && pointer.kind !== "step") turn.later(() => openNode(turn, pointer.id, pointer.branch, turn.node(pointer)));
+    if (pointer.status === "ready" && pointer.kind !== "step")
+      turn.later(() => openNode(turn, pointer.id, pointer.branch, turn.node(pointer)));
   }
 }
 
 /** The first turn of a fork: what was live at the end of `turns`, under another identity. What was done before belongs to the original. */
-export function forkState(turns: readonly ReadTurn[], identity: WorkflowIdentity, actor: string | undefined): readonly Entry[] | { readonly refused: string } {
+export function forkState(
+  turns: readonly ReadTurn[],
+  identity: WorkflowIdentity,
+  actor: string | undefined,
+): readonly Entry[] | { readonly refused: string } {
   const state = turns.reduce(evolveTurn, initialState());
   if (state.pointers.size === 0) return { refused: "the workflow had ended at that point: fork from an earlier seq" };
   const snapshot = revived(state, state.nextId);
-  const pointers = new Map([...snapshot.pointers.values()].map((pointer) => [pointer.id, pointer.scope === null ? pointer : { ...pointer, scope: { ...pointer.scope, undo: null } }]));
-  return [{ kind: "workflow-forked", from: { workflowId: state.identity.id, seq: state.seq }, identity, state: { ...snapshot, pointers }, ...(actor === undefined ? {} : { actor }) }];
+  const pointers = new Map(
+    [...snapshot.pointers.values()].map((pointer) => [
+      pointer.id,
+      pointer.scope === null ? pointer : { ...pointer, scope: { ...pointer.scope, undo: null } },
+    ]),
+  );
+  return [
+    {
+      kind: "workflow-forked",
+      from: { workflowId: state.identity.id, seq: state.seq },
+      identity,
+      state: { ...snapshot, pointers },
+      ...(actor === undefined ? {} : { actor }),
+    },
+  ];
 }

@@ -14,14 +14,18 @@ export function endWorkflow(turn: Turn): void {
   endScope(turn, rootPointer, { kind: "completed", output: undefined });
 }
 
-export function terminateWorkflow(turn: Turn, how: { readonly compensate: boolean; readonly reason: string | null; readonly error?: StoredError }): void {
+export function terminateWorkflow(
+  turn: Turn,
+  how: { readonly compensate: boolean; readonly reason: string | null; readonly error?: StoredError },
+): void {
   endScope(turn, rootPointer, { kind: "terminated", ...how });
 }
 
 /** The workflow's branches have closed: it is a saga too. */
 export function settleRoot(turn: Turn, root: Pointer, ending: Ending): void {
   const undoes = ending.kind === "failed" || (ending.kind === "terminated" && ending.compensate);
-  if (undoes && (root.scope?.undo != null || waitsForStragglers(turn.draft, root))) return settleSaga(turn, root, undefined);
+  if (undoes && (root.scope?.undo != null || waitsForStragglers(turn.draft, root)))
+    return settleSaga(turn, root, undefined);
   finalize(turn, ending);
 }
 
@@ -44,7 +48,12 @@ export function finalize(turn: Turn, ending: Ending): void {
       told = { status: "failed", error: ending.error };
       break;
     case "terminated":
-      turn.emit({ kind: "workflow-terminated", reason: ending.reason, completedAt, ...(ending.error === undefined ? {} : { error: ending.error }) });
+      turn.emit({
+        kind: "workflow-terminated",
+        reason: ending.reason,
+        completedAt,
+        ...(ending.error === undefined ? {} : { error: ending.error }),
+      });
       told = { status: "terminated", ...(ending.error === undefined ? {} : { error: ending.error }) };
       break;
   }

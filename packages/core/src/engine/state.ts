@@ -173,9 +173,18 @@ export interface UndoRecord {
 
 export type Ending =
   | { readonly kind: "completed"; readonly output: unknown }
-  | { readonly kind: "failed"; readonly error: StoredError; readonly behavior: "fail" | "terminate" | "compensate" | "ignore" }
+  | {
+      readonly kind: "failed";
+      readonly error: StoredError;
+      readonly behavior: "fail" | "terminate" | "compensate" | "ignore";
+    }
   | { readonly kind: "cancelled"; readonly proceed: boolean }
-  | { readonly kind: "terminated"; readonly compensate: boolean; readonly reason: string | null; readonly error?: StoredError };
+  | {
+      readonly kind: "terminated";
+      readonly compensate: boolean;
+      readonly reason: string | null;
+      readonly error?: StoredError;
+    };
 
 /** One line through a block. */
 export interface Branch {

@@ -1,6 +1,15 @@
 import type { Entry } from "./entries.ts";
 
-export type StepStatus = "pending" | "running" | "sleeping" | "waiting" | "completed" | "failed" | "skipped" | "cancelled" | "compensated";
+export type StepStatus =
+  | "pending"
+  | "running"
+  | "sleeping"
+  | "waiting"
+  | "completed"
+  | "failed"
+  | "skipped"
+  | "cancelled"
+  | "compensated";
 
 /** What `getWorkflow` tells of a step: its newest occurrence. */
 export interface StepView {
@@ -38,19 +47,30 @@ export function summarize(summary: StepSummary, entry: Entry): void {
     case "child-started":
       return opened(summary, entry.step, "waiting");
     case "step-ready":
-      return change(summary, entry.step, { status: "running", ...(entry.raise === true ? { attempt: attemptOf(summary, entry.step) + 1 } : {}) });
+      return change(summary, entry.step, {
+        status: "running",
+        ...(entry.raise === true ? { attempt: attemptOf(summary, entry.step) + 1 } : {}),
+      });
     case "step-begun":
       return change(summary, entry.step, { status: "running", attempt: entry.attempt });
     case "step-retrying":
       return change(summary, entry.step, { status: "sleeping", attempt: entry.attempt });
     case "step-paused":
-      return change(summary, entry.step, { status: entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "running" });
+      return change(summary, entry.step, {
+        status: entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "running",
+      });
     case "step-held":
       return change(summary, entry.step, { status: "failed" });
     case "step-completed":
-      return change(summary, entry.step, { status: "completed", ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }) });
+      return change(summary, entry.step, {
+        status: "completed",
+        ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }),
+      });
     case "step-failed":
-      return change(summary, entry.step, { status: "failed", ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }) });
+      return change(summary, entry.step, {
+        status: "failed",
+        ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }),
+      });
     case "step-cancelled":
       return change(summary, entry.step, { status: "cancelled" });
     case "step-skipped":

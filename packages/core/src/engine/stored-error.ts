@@ -17,8 +17,15 @@ const longestText = 16_384;
 const deepestCause = 5;
 
 /** Makes any thrown value storable: a non-error is named as such, long texts are cut, causes are kept to a depth of 5. */
-export function storeError(thrown: unknown, where: { readonly stepId?: string | undefined; readonly attempt?: number | undefined } = {}): StoredError {
-  return { ...describe(thrown, 0), ...(where.stepId === undefined ? {} : { stepId: where.stepId }), ...(where.attempt === undefined ? {} : { attempt: where.attempt }) };
+export function storeError(
+  thrown: unknown,
+  where: { readonly stepId?: string | undefined; readonly attempt?: number | undefined } = {},
+): StoredError {
+  return {
+    ...describe(thrown, 0),
+    ...(where.stepId === undefined ? {} : { stepId: where.stepId }),
+    ...(where.attempt === undefined ? {} : { attempt: where.attempt }),
+  };
 }
 
 /** The error again, as an `Error` with its name, code, stack and cause. */
@@ -29,15 +36,23 @@ export function reviveError(stored: StoredError): Error {
       ? new Error(stored.message, cause === undefined ? undefined : { cause })
       : new WfeError(stored.code, stored.message, { cause });
   Object.defineProperty(error, "name", { value: stored.name, configurable: true, writable: true, enumerable: false });
-  if (stored.stack !== undefined) Object.defineProperty(error, "stack", { value: stored.stack, configurable: true, writable: true, enumerable: false });
+  if (stored.stack !== undefined)
+    Object.defineProperty(error, "stack", {
+      value: stored.stack,
+      configurable: true,
+      writable: true,
+      enumerable: false,
+    });
   for (const key of ["stepId", "attempt"] as const) {
-    if (stored[key] !== undefined) Object.defineProperty(error, key, { value: stored[key], configurable: true, enumerable: true });
+    if (stored[key] !== undefined)
+      Object.defineProperty(error, key, { value: stored[key], configurable: true, enumerable: true });
   }
   return error;
 }
 
 function describe(thrown: unknown, depth: number): StoredError {
-  if (!isError(thrown)) return { name: "NonErrorThrown", message: cut(`a value that is not an error was thrown: ${preview(thrown)}`) };
+  if (!isError(thrown))
+    return { name: "NonErrorThrown", message: cut(`a value that is not an error was thrown: ${preview(thrown)}`) };
   const code = readText(thrown, "code");
   const stack = readText(thrown, "stack");
   const cause = read(thrown, "cause");

@@ -12,5 +12,6 @@ export function deliverStraggler(turn: Turn, id: number, returned: boolean, outp
 
 /** A stopped child has ended. */
 export function childStragglerEnded(turn: Turn, delivery: Extract<Delivery, { kind: "child-ended" }>): void {
-  if (turn.draft.stragglers.get(delivery.pointer)?.until === null) deliverStraggler(turn, delivery.pointer, false, undefined);
+  if (turn.draft.stragglers.get(delivery.pointer)?.until === null)
+    deliverStraggler(turn, delivery.pointer, false, undefined);
 }

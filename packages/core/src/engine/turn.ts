@@ -103,7 +103,11 @@ export class Turn {
     return id;
   }
 
-  openBranch(ownerStep: string | null, slot: string, options: Omit<OpenBranch, "branch" | "ownerStep" | "slot" | "line"> & { readonly ownLine?: boolean } = {}): OpenBranch {
+  openBranch(
+    ownerStep: string | null,
+    slot: string,
+    options: Omit<OpenBranch, "branch" | "ownerStep" | "slot" | "line"> & { readonly ownLine?: boolean } = {},
+  ): OpenBranch {
     const { ownLine, ...rest } = options;
     const branch = this.newId();
     return { branch, ownerStep, slot, ...(ownLine === true ? { line: this.newId() } : {}), ...rest };

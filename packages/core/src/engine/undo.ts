@@ -13,13 +13,22 @@ import type { Turn } from "./turn.ts";
 export const bodyGraceMs = 30_000;
 
 /** The error of an execution that was stopped before it ended. */
-export const stoppedError: StoredError = { name: "StepAbortedError", code: "STEP_ABORTED", message: "the step was stopped before it ended; it may have half happened" };
+export const stoppedError: StoredError = {
+  name: "StepAbortedError",
+  code: "STEP_ABORTED",
+  message: "the step was stopped before it ended; it may have half happened",
+};
 
 /**
  * What is undone, newest first, is a chain through the journal: each undoable end of a node names the one before it in its
  * saga, and the state keeps the newest. This gives the link for a node that ends; undefined: there is nothing to undo.
  */
-export function undoOf(turn: Turn, pointer: Pointer, node: DefinitionNode, how: { readonly output?: unknown; readonly error?: StoredError }): NodeEnd["undo"] {
+export function undoOf(
+  turn: Turn,
+  pointer: Pointer,
+  node: DefinitionNode,
+  how: { readonly output?: unknown; readonly error?: StoredError },
+): NodeEnd["undo"] {
   const inner = pointer.kind === "saga" ? (pointer.scope?.undo ?? null) : null;
   if ((node.compensation === undefined && inner === null) || isUndoing(turn.draft, pointer.branch)) return undefined;
   const saga = sagaAround(turn.draft, pointer.id);
@@ -27,7 +36,12 @@ export function undoOf(turn: Turn, pointer: Pointer, node: DefinitionNode, how: 
 }
 
 /** What a compensation will need to know: also item, index and local data of now. */
-export function recordOf(turn: Turn, pointer: Pointer, node: DefinitionNode, how: { readonly output?: unknown; readonly error?: StoredError }): UndoRecord {
+export function recordOf(
+  turn: Turn,
+  pointer: Pointer,
+  node: DefinitionNode,
+  how: { readonly output?: unknown; readonly error?: StoredError },
+): UndoRecord {
   const place = placeAt(turn.draft, pointer.branch);
   const local = localAround(turn.draft, pointer.branch);
   const inner = pointer.kind === "saga" ? (pointer.scope?.undo ?? null) : null;
@@ -46,7 +60,7 @@ export function recordOf(turn: Turn, pointer: Pointer, node: DefinitionNode, how
 
 /** What undoes is not undone itself. */
 function isUndoing(state: WorkflowState, branchId: number): boolean {
-  for (let branch = state.branches.get(branchId); branch !== undefined; ) {
+  for (let branch = state.branches.get(branchId); branch !== undefined;) {
     if (branch.undoing !== null) return true;
     branch = state.branches.get(state.pointers.get(branch.owner)?.branch ?? -1);
   }
@@ -54,7 +68,7 @@ function isUndoing(state: WorkflowState, branchId: number): boolean {
 }
 
 function localAround(state: WorkflowState, branchId: number): UndoRecord["local"] {
-  for (let branch = state.branches.get(branchId); branch !== undefined; ) {
+  for (let branch = state.branches.get(branchId); branch !== undefined;) {
     if (branch.local !== null) return Object.keys(branch.local).length === 0 ? undefined : branch.local;
     branch = state.branches.get(state.pointers.get(branch.owner)?.branch ?? -1);
   }
@@ -64,8 +78,14 @@ function localAround(state: WorkflowState, branchId: number): UndoRecord["local"
 /** A saga's (or the workflow's) branches have closed after a failure: its undoing begins. */
 export function settleSaga(turn: Turn, saga: Pointer, error: StoredError | undefined): void {
   const node = saga.id === rootPointer ? undefined : turn.node(saga);
-  const own = node?.compensation === undefined ? undefined : recordOf(turn, saga, node, { error: error ?? stoppedError });
-  turn.emit({ kind: "undo-started", pointer: saga.id, step: saga.step, ...(own === undefined ? {} : { own: { ...own, inner: null } }) });
+  const own =
+    node?.compensation === undefined ? undefined : recordOf(turn, saga, node, { error: error ?? stoppedError });
+  turn.emit({
+    kind: "undo-started",
+    pointer: saga.id,
+    step: saga.step,
+    ...(own === undefined ? {} : { own: { ...own, inner: null } }),
+  });
   stepUndo(turn, saga.id);
 }
 
@@ -82,7 +102,8 @@ export function waitsForStragglers(state: WorkflowState, saga: Pointer): boolean
 export function stepUndo(turn: Turn, id: number): void {
   const saga = turn.pointer(id);
   const walk = saga?.scope?.walk;
-  if (saga === undefined || walk == null || saga.status !== "undoing" || walk.current !== null || walk.next !== null) return;
+  if (saga === undefined || walk == null || saga.status !== "undoing" || walk.current !== null || walk.next !== null)
+    return;
   if (waitsForStragglers(turn.draft, saga)) return;
   const top = walk.stack.at(-1);
   if (top?.own != null) return undoRecord(turn, saga, top.own, top.resume, true);
@@ -101,10 +122,27 @@ export function stepUndo(turn: Turn, id: number): void {
 export function undoFromJournal(turn: Turn, id: number, seq: number, entries: readonly Entry[]): void {
   const saga = turn.pointer(id);
   const next = saga?.scope?.walk?.next;
-  if (saga === undefined || saga.status !== "undoing" || next == null || next.seq !== seq || waitsForStragglers(turn.draft, saga)) return;
+  if (
+    saga === undefined ||
+    saga.status !== "undoing" ||
+    next == null ||
+    next.seq !== seq ||
+    waitsForStragglers(turn.draft, saga)
+  )
+    return;
   const entry = entries[next.index];
   if (entry === undefined || !("undo" in entry) || entry.undo === undefined) {
-    return undoFailed(turn, saga, { pointer: -1, step: saga.step, own: false }, -1, storeError(new CompensationFailedError(`the journal has no undo record at seq ${seq}, index ${next.index}: the journal is damaged`)));
+    return undoFailed(
+      turn,
+      saga,
+      { pointer: -1, step: saga.step, own: false },
+      -1,
+      storeError(
+        new CompensationFailedError(
+          `the journal has no undo record at seq ${seq}, index ${next.index}: the journal is damaged`,
+        ),
+      ),
+    );
   }
   const { record, previous } = entry.undo;
   const late = turn.draft.stragglers.get(record.pointer);
@@ -112,7 +150,9 @@ export function undoFromJournal(turn: Turn, id: number, seq: number, entries: re
   // A body that was stopped and returned all the same did happen: its undoing sees what it gave.
   const { error: _, ...withoutError } = record;
   const known: UndoRecord =
-    late?.ended === true ? { ...withoutError, ...(late.output === undefined ? {} : { output: late.output }) } : { ...record, ...(output === undefined || record.error !== undefined ? {} : { output }) };
+    late?.ended === true
+      ? { ...withoutError, ...(late.output === undefined ? {} : { output: late.output }) }
+      : { ...record, ...(output === undefined || record.error !== undefined ? {} : { output }) };
   if (known.inner != null) {
     turn.emit({ kind: "undo-entered", pointer: id, step: saga.step, record: known, resume: previous });
     return stepUndo(turn, id);
@@ -122,33 +162,70 @@ export function undoFromJournal(turn: Turn, id: number, seq: number, entries: re
 
 function undoRecord(turn: Turn, saga: Pointer, record: UndoRecord, resume: UndoRecord["inner"], leave: boolean): void {
   const open = compensationBranch(turn, record);
-  turn.emit({ kind: "undo-step-started", pointer: saga.id, step: saga.step, record, resume: resume ?? null, ...(leave ? { leave } : {}), open });
+  turn.emit({
+    kind: "undo-step-started",
+    pointer: saga.id,
+    step: saga.step,
+    record,
+    resume: resume ?? null,
+    ...(leave ? { leave } : {}),
+    open,
+  });
   turn.later(() => advance(turn, open.branch, null));
 }
 
 function compensationBranch(turn: Turn, record: UndoRecord): ReturnType<Turn["openBranch"]> {
-  return turn.openBranch(record.step, "compensation", { undoing: record, ...(record.local === undefined ? {} : { local: record.local }) });
+  return turn.openBranch(record.step, "compensation", {
+    undoing: record,
+    ...(record.local === undefined ? {} : { local: record.local }),
+  });
 }
 
 export function undoStepDone(turn: Turn, saga: Pointer, branch: Branch, outcome: Outcome): void {
   const record = branch.undoing;
   if (record === null) return;
   if (outcome.kind === "failed") return undoFailed(turn, saga, record, branch.id, outcome.error);
-  turn.emit({ kind: "undo-completed", pointer: saga.id, step: saga.step, undone: record.pointer, undoneStep: record.step, branch: branch.id });
+  turn.emit({
+    kind: "undo-completed",
+    pointer: saga.id,
+    step: saga.step,
+    undone: record.pointer,
+    undoneStep: record.step,
+    branch: branch.id,
+  });
   stepUndo(turn, saga.id);
 }
 
 /** The workflow is `failed`, all of it stands still where it is, and `retryWorkflow` repeats this undoing. */
 function undoFailed(turn: Turn, saga: Pointer, record: UndoRecord, branch: number, cause: StoredError): void {
-  turn.emit({ kind: "undo-failed", pointer: saga.id, step: saga.step, undone: record.pointer, undoneStep: record.step, branch, error: cause });
+  turn.emit({
+    kind: "undo-failed",
+    pointer: saga.id,
+    step: saga.step,
+    undone: record.pointer,
+    undoneStep: record.step,
+    branch,
+    error: cause,
+  });
   const error: StoredError = {
-    ...storeError(new CompensationFailedError(`undoing step \`${record.step}\` failed: ${cause.message}. Mend what made it fail, then \`retryWorkflow\` repeats it and undoes the rest`)),
+    ...storeError(
+      new CompensationFailedError(
+        `undoing step \`${record.step}\` failed: ${cause.message}. Mend what made it fail, then \`retryWorkflow\` repeats it and undoes the rest`,
+      ),
+    ),
     stepId: record.step,
     cause,
   };
   turn.emit({ kind: "workflow-failed", error, completedAt: turn.now, stuckUndo: saga.id });
   const { identity } = turn.draft;
-  if (identity.parent !== null) turn.tellParent({ kind: "child-ended", pointer: identity.parent.pointer, childId: identity.id, status: "failed", error });
+  if (identity.parent !== null)
+    turn.tellParent({
+      kind: "child-ended",
+      pointer: identity.parent.pointer,
+      childId: identity.id,
+      status: "failed",
+      error,
+    });
 }
 
 /** Repeats the undoing that failed. */

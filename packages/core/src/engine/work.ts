@@ -3,7 +3,15 @@ import type { DefinitionNode, StepNode } from "../definition/nodes.ts";
 import type { WorkflowInfo } from "../definition/step-context.ts";
 import type { WaitingFor, WorkflowStatus } from "../providers/records.ts";
 import { dataAt, infoOf, placeAt, type ItemPlace } from "./expressions.ts";
-import { executionId, rootPointer, streamKey, type Data, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
+import {
+  executionId,
+  rootPointer,
+  streamKey,
+  type Data,
+  type Pointer,
+  type UndoRecord,
+  type WorkflowState,
+} from "./state.ts";
 import type { StoredError } from "./stored-error.ts";
 import { waitsForStragglers } from "./undo.ts";
 
@@ -82,7 +90,7 @@ export function attemptOf(definition: WorkflowDefinition, state: WorkflowState, 
 }
 
 function undoingAt(state: WorkflowState, branchId: number): UndoRecord | null {
-  for (let branch = state.branches.get(branchId); branch !== undefined; ) {
+  for (let branch = state.branches.get(branchId); branch !== undefined;) {
     if (branch.undoing !== null) return branch.undoing;
     const owner = state.pointers.get(branch.owner);
     branch = owner === undefined ? undefined : state.branches.get(owner.branch);
@@ -125,7 +133,14 @@ export function awaitedStreams(state: WorkflowState): readonly AwaitedStream[] {
     for (const stream of pointer.wait.streams) {
       if (Object.hasOwn(pointer.wait.got, stream.label)) continue;
       const after = cursors[streamKey(stream.name, stream.key)] ?? 0;
-      streams.push({ pointer: pointer.id, label: stream.label, name: stream.name, key: stream.key, after, since: after > 0 ? 0 : stream.since });
+      streams.push({
+        pointer: pointer.id,
+        label: stream.label,
+        name: stream.name,
+        key: stream.key,
+        after,
+        since: after > 0 ? 0 : stream.since,
+      });
     }
   }
   return streams;
@@ -137,7 +152,8 @@ export function journalNeeded(state: WorkflowState): readonly { readonly pointer
   const needed: { pointer: number; seq: number }[] = [];
   for (const pointer of state.pointers.values()) {
     const walk = pointer.scope?.walk;
-    if (pointer.status === "undoing" && walk?.next != null && !waitsForStragglers(state, pointer)) needed.push({ pointer: pointer.id, seq: walk.next.seq });
+    if (pointer.status === "undoing" && walk?.next != null && !waitsForStragglers(state, pointer))
+      needed.push({ pointer: pointer.id, seq: walk.next.seq });
   }
   return needed;
 }
@@ -180,7 +196,11 @@ export function projectionOf(state: WorkflowState): Projection {
       if (pointer.wait === null || pointer.status !== "waiting") continue;
       for (const stream of pointer.wait.streams) {
         if (Object.hasOwn(pointer.wait.got, stream.label)) continue;
-        waitingFor.push({ event: stream.name, key: stream.key, ...(pointer.wait.until === null ? {} : { until: pointer.wait.until }) });
+        waitingFor.push({
+          event: stream.name,
+          key: stream.key,
+          ...(pointer.wait.until === null ? {} : { until: pointer.wait.until }),
+        });
       }
     }
   }

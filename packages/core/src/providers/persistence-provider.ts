@@ -69,7 +69,9 @@ export interface PersistenceProvider {
   readonly transactionalSteps: boolean;
 
   /** Writes rows without a turn, each only `WHERE claim = mine`; false where the claim is lost. */
-  writeRows(writes: readonly { readonly run: Run; readonly claim: number; readonly row: RowWrite }[]): Promise<readonly boolean[]>;
+  writeRows(
+    writes: readonly { readonly run: Run; readonly claim: number; readonly row: RowWrite }[],
+  ): Promise<readonly boolean[]>;
 
   /** What is needed to go on with a workflow: its newest checkpoint and every turn after it. undefined: no such run. */
   load(runs: readonly Run[]): Promise<readonly (LoadedWorkflow | undefined)[]>;
@@ -81,13 +83,18 @@ export interface PersistenceProvider {
   pull(requests: readonly PullRequest[]): Promise<readonly PullResult[]>;
 
   /** Turns of one workflow with `from <= seq <= to`, in order, at most `limit`. */
-  turns(run: Run, range: { readonly from: number; readonly to?: number; readonly limit: number }): Promise<readonly StoredTurn[]>;
+  turns(
+    run: Run,
+    range: { readonly from: number; readonly to?: number; readonly limit: number },
+  ): Promise<readonly StoredTurn[]>;
 
   /** Puts deliveries into inboxes, and wakes their workflows, finished ones too. At most `inboxLimit` unread each, but for exempt ones. */
   deliver(deliveries: readonly NewDelivery[], inboxLimit: number): Promise<readonly DeliverResult[]>;
 
   /** The outcomes of deliveries with `keepOutcome`; undefined while unread. */
-  deliveryOutcomes(requests: readonly { readonly run: Run; readonly number: number }[]): Promise<readonly (DeliveryOutcome | undefined)[]>;
+  deliveryOutcomes(
+    requests: readonly { readonly run: Run; readonly number: number }[],
+  ): Promise<readonly (DeliveryOutcome | undefined)[]>;
 
   /** Stores events, numbers those that are effective, and wakes their subscribers. */
   publish(events: readonly NewEvent[]): Promise<readonly PublishedEvent[]>;
@@ -117,7 +124,10 @@ export interface PersistenceProvider {
   orphan(leases: readonly string[], limit: number): Promise<number>;
 
   /** Rows that match, newest created first, then by run; a page and the cursor of the next. */
-  list(filter: WorkflowFilter, page: { readonly limit: number; readonly cursor?: string }): Promise<{ readonly items: readonly WorkflowRow[]; readonly cursor?: string }>;
+  list(
+    filter: WorkflowFilter,
+    page: { readonly limit: number; readonly cursor?: string },
+  ): Promise<{ readonly items: readonly WorkflowRow[]; readonly cursor?: string }>;
 
   /** How many rows match. */
   count(filter: WorkflowFilter): Promise<number>;
@@ -128,7 +138,11 @@ export interface PersistenceProvider {
    *
    * A stream remembers the highest number deleted from it, so that a wait whose cursor lies below learns of it (`expired`).
    */
-  purge(bounds: { readonly workflowsBefore?: number; readonly eventsBefore?: number; readonly limit: number }): Promise<{ readonly workflows: number; readonly events: number }>;
+  purge(bounds: {
+    readonly workflowsBefore?: number;
+    readonly eventsBefore?: number;
+    readonly limit: number;
+  }): Promise<{ readonly workflows: number; readonly events: number }>;
 
   /** Records, once, which lock provider this store's hosts use, and gives the recorded one. */
   bindLockProvider(name: string): Promise<string>;

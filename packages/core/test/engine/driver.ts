@@ -70,7 +70,19 @@ export class Driver {
     const { id, version, hash } = this.definition;
     this.feed({
       kind: "start",
-      identity: { id: "w", namespace: "default", uid: "uid0uid0", definitionId: id, version, definitionHash: hash, createdAt: this.now, tags: [], priority: 0, depth: 0, parent: null },
+      identity: {
+        id: "w",
+        namespace: "default",
+        uid: "uid0uid0",
+        definitionId: id,
+        version,
+        definitionHash: hash,
+        createdAt: this.now,
+        tags: [],
+        priority: 0,
+        depth: 0,
+        parent: null,
+      },
       data: copy(data),
     });
     return this;
@@ -82,8 +94,12 @@ export class Driver {
     const text = encodeEntries(decision.entries);
     const seq = this.state.seq + 1;
     const folded = evolveTurn(this.state, { seq, entries: decodeEntries(text) });
-    const readable = (state: WorkflowState): string => JSON.stringify(state, (_, value: unknown) => (value instanceof Map ? [...value] : typeof value === "bigint" ? String(value) : value));
-    if (readable(folded) !== readable(decision.state)) throw new Error(`fold differs after ${text}\n${readable(folded)}\n${readable(decision.state)}`);
+    const readable = (state: WorkflowState): string =>
+      JSON.stringify(state, (_, value: unknown) =>
+        value instanceof Map ? [...value] : typeof value === "bigint" ? String(value) : value,
+      );
+    if (readable(folded) !== readable(decision.state))
+      throw new Error(`fold differs after ${text}\n${readable(folded)}\n${readable(decision.state)}`);
     this.journal.push({ seq, text });
     this.state = decision.state;
     this.children.push(...decision.effects.startChildren);
@@ -107,14 +123,21 @@ export class Driver {
   deliver(delivery: Delivery): { readonly refused?: string } {
     const turns = this.journal.map((turn) => ({ seq: turn.seq, entries: decodeEntries(turn.text) }));
     const from = delivery.kind === "retry" ? delivery.from : undefined;
-    const base = delivery.kind === "retry" || delivery.kind === "skip-step" ? findRetryBase(this.current, this.state, turns, from) : undefined;
+    const base =
+      delivery.kind === "retry" || delivery.kind === "skip-step"
+        ? findRetryBase(this.current, this.state, turns, from)
+        : undefined;
     this.feed({ kind: "delivery", number: ++this.#delivered, delivery, ...(base === undefined ? {} : { base }) });
-    const last = this.entries.findLast((entry) => entry.kind === "delivery-refused" || entry.kind === "delivery-applied");
+    const last = this.entries.findLast(
+      (entry) => entry.kind === "delivery-refused" || entry.kind === "delivery-applied",
+    );
     return last?.kind === "delivery-refused" ? { refused: last.reason } : {};
   }
 
   /** Runs until nothing more happens; with `time`, also through all timers. */
-  async run(options: { readonly time?: boolean; readonly only?: (step: string) => boolean } = {}): Promise<WorkflowState> {
+  async run(
+    options: { readonly time?: boolean; readonly only?: (step: string) => boolean } = {},
+  ): Promise<WorkflowState> {
     for (let rounds = 0; rounds < 100_000; rounds++) {
       if (isFinal(this.state) && this.state.phase !== "active") return this.state;
       if (wantsContinue(this.state, 3)) {
@@ -127,17 +150,27 @@ export class Driver {
         this.feed({ kind: "journal", pointer: needed.pointer, seq: needed.seq, entries: decodeEntries(text) });
         continue;
       }
-      const ready = readyPointers(this.state).filter((id) => options.only?.(this.state.pointers.get(id)?.step ?? "") ?? true);
+      const ready = readyPointers(this.state).filter(
+        (id) => options.only?.(this.state.pointers.get(id)?.step ?? "") ?? true,
+      );
       if (ready.length > 0) {
         for (const id of ready) if (needsBegin(this.current, this.state, id)) this.feed({ kind: "begin", pointer: id });
-        const inputs = await Promise.all(ready.filter((id) => this.state.pointers.has(id)).map((id) => this.attempt(id)));
+        const inputs = await Promise.all(
+          ready.filter((id) => this.state.pointers.has(id)).map((id) => this.attempt(id)),
+        );
         this.feed(...inputs);
         continue;
       }
       if (this.readEvents()) continue;
-      const ended = [...this.state.stragglers.values()].filter((straggler) => straggler.until !== null && !straggler.ended);
+      const ended = [...this.state.stragglers.values()].filter(
+        (straggler) => straggler.until !== null && !straggler.ended,
+      );
       if (ended.length > 0) {
-        this.feed(...ended.map((straggler) => ({ kind: "straggler-ended", pointer: straggler.pointer, returned: false }) as const));
+        this.feed(
+          ...ended.map(
+            (straggler) => ({ kind: "straggler-ended", pointer: straggler.pointer, returned: false }) as const,
+          ),
+        );
         continue;
       }
       const due = nextDueAt(this.state);
@@ -166,14 +199,34 @@ export class Driver {
       event: event ?? undefined,
       signal: new AbortController().signal,
       step: { id: attempt.node.id, name: attempt.node.name, attempt: attempt.attempt, executionId },
-      undoing: undoing === null ? undefined : { output: undoing.output, error: undoing.error === undefined ? undefined : reviveError(undoing.error), idempotencyKey: attempt.undoneKey },
+      undoing:
+        undoing === null
+          ? undefined
+          : {
+              output: undoing.output,
+              error: undoing.error === undefined ? undefined : reviveError(undoing.error),
+              idempotencyKey: attempt.undoneKey,
+            },
     };
     try {
       const body = attempt.node.body as any;
-      const value: unknown = await (attempt.node.isClass ? new body().run(attempt.input, context) : body(attempt.input, context));
-      return { kind: "attempt-returned", pointer: id, attempt: attempt.attempt, value: isStepResult(value) ? value : copy(value) };
+      const value: unknown = await (attempt.node.isClass
+        ? new body().run(attempt.input, context)
+        : body(attempt.input, context));
+      return {
+        kind: "attempt-returned",
+        pointer: id,
+        attempt: attempt.attempt,
+        value: isStepResult(value) ? value : copy(value),
+      };
     } catch (thrown) {
-      return { kind: "attempt-threw", pointer: id, attempt: attempt.attempt, error: storeError(thrown, { stepId: attempt.node.id, attempt: attempt.attempt }), thrown };
+      return {
+        kind: "attempt-threw",
+        pointer: id,
+        attempt: attempt.attempt,
+        error: storeError(thrown, { stepId: attempt.node.id, attempt: attempt.attempt }),
+        thrown,
+      };
     }
   }
 
@@ -189,7 +242,9 @@ export class Driver {
           label,
           expiredThrough: 0,
           expiredAt: 0,
-          events: this.events.filter((event) => event.name === name && event.key === key && event.number > after && event.at >= since).map((event) => ({ ...event, eventId: "" })),
+          events: this.events
+            .filter((event) => event.name === name && event.key === key && event.number > after && event.at >= since)
+            .map((event) => ({ ...event, eventId: "" })),
         })),
       });
     }
@@ -198,7 +253,11 @@ export class Driver {
 }
 
 /** Bodies that record that they ran. */
-export function log(): { readonly ran: string[]; step: (name: string) => () => void; failing: (name: string, times?: number) => () => void } {
+export function log(): {
+  readonly ran: string[];
+  step: (name: string) => () => void;
+  failing: (name: string, times?: number) => () => void;
+} {
   const ran: string[] = [];
   return {
     ran,

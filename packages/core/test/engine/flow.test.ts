@@ -9,9 +9,12 @@ import { Driver, log } from "./driver.ts";
 describe("control flow", () => {
   it("runs steps in order and merges their outputs", async () => {
     const definition = workflow<{ a: number }>()
-      .then((data) => data.a + 1).as("b")
-      .then((data) => data.b * 2).as("c")
-      .then(() => ({ list: 1 })).output((data, out) => ({ sum: data.a + data.c + out.list }))
+      .then((data) => data.a + 1)
+      .as("b")
+      .then((data) => data.b * 2)
+      .as("c")
+      .then(() => ({ list: 1 }))
+      .output((data, out) => ({ sum: data.a + data.c + out.list }))
       .build("w", 1);
     const state = await new Driver(definition).start({ a: 1 }).run();
     expect(state.data).toEqual({ a: 1, b: 2, c: 4, sum: 6 });
@@ -22,10 +25,29 @@ describe("control flow", () => {
     const { ran, step } = log();
     const indices: unknown[] = [];
     const definition = workflow<{ n: number }>()
-      .ifDo((data) => data.n > 1, (b) => b.then(step("yes")), (b) => b.then(step("no")))
-      .ifDo((data) => data.n > 9, (b) => b.then(step("yes2")))
-      .whileDo((data) => data.n > 0, (b) => b.then((data, ctx) => { indices.push(ctx.index); return data.n - 1; }).output((_, n) => ({ n })))
-      .doWhile((b) => b.then(step("once")), () => false)
+      .ifDo(
+        (data) => data.n > 1,
+        (b) => b.then(step("yes")),
+        (b) => b.then(step("no")),
+      )
+      .ifDo(
+        (data) => data.n > 9,
+        (b) => b.then(step("yes2")),
+      )
+      .whileDo(
+        (data) => data.n > 0,
+        (b) =>
+          b
+            .then((data, ctx) => {
+              indices.push(ctx.index);
+              return data.n - 1;
+            })
+            .output((_, n) => ({ n })),
+      )
+      .doWhile(
+        (b) => b.then(step("once")),
+        () => false,
+      )
       .decide((data) => data.n, { 0: (b) => b.then(step("zero")), default: (b) => b.then(step("other")) })
       .then(() => ExecutionResult.outcome("left"))
       .decide({ left: (b) => b.then(step("went left")), right: (b) => b.then(step("went right")) })
@@ -38,7 +60,15 @@ describe("control flow", () => {
 
   it("runs for-each items bounded, keeps their own data apart, and collects the last outputs in order", async () => {
     const definition = workflow<{ items: number[] }>()
-      .forEach((data) => data.items, (b) => b.then((_, ctx) => ctx.item * 10).as("ten").then((data) => data.ten + 1), { concurrency: 2, as: "results" })
+      .forEach(
+        (data) => data.items,
+        (b) =>
+          b
+            .then((_, ctx) => ctx.item * 10)
+            .as("ten")
+            .then((data) => data.ten + 1),
+        { concurrency: 2, as: "results" },
+      )
       .build("w", 1);
     const driver = new Driver(definition).start({ items: [3, 1, 2] });
     expect([...driver.state.pointers.values()].filter((pointer) => pointer.status === "ready")).toHaveLength(2);
@@ -49,8 +79,27 @@ describe("control flow", () => {
   it("completes a for-each of nothing, and a graph in the order of its needs", async () => {
     const { ran, step } = log();
     const definition = workflow<{ items: number[] }>()
-      .forEach((data) => data.items, (b) => b.then(step("never")), { as: "none" })
-      .graph((g) => g.node("a", step("a")).node("b", step("b")).node("c", () => { ran.push("c"); return 7; }, { needs: ["a", "b"] }).node("d", step("d"), { needs: ["c"] }), { concurrency: 1 })
+      .forEach(
+        (data) => data.items,
+        (b) => b.then(step("never")),
+        { as: "none" },
+      )
+      .graph(
+        (g) =>
+          g
+            .node("a", step("a"))
+            .node("b", step("b"))
+            .node(
+              "c",
+              () => {
+                ran.push("c");
+                return 7;
+              },
+              { needs: ["a", "b"] },
+            )
+            .node("d", step("d"), { needs: ["c"] }),
+        { concurrency: 1 },
+      )
       .build("w", 1);
     const state = await new Driver(definition).start({ items: [] }).run();
     expect(ran).toEqual(["a", "b", "c", "d"]);
@@ -61,7 +110,9 @@ describe("control flow", () => {
     for (const onFailure of ["cancel", "wait"] as const) {
       const { ran, step, failing } = log();
       const definition = workflow()
-        .parallel((p) => p.branch((b) => b.then(failing("bad"))).branch((b) => b.delay("1m").then(step("later"))), { onFailure })
+        .parallel((p) => p.branch((b) => b.then(failing("bad"))).branch((b) => b.delay("1m").then(step("later"))), {
+          onFailure,
+        })
         .build("w", 1);
       const state = await new Driver(definition).start().run({ time: true });
       expect(ran).toEqual(onFailure === "cancel" ? ["bad"] : ["bad", "later"]);
@@ -71,16 +122,35 @@ describe("control flow", () => {
 
   it("ends the whole workflow from inside a loop or branch", async () => {
     const { ran, step } = log();
-    const ends = workflow().whileDo(() => true, (b) => b.then(step("mid")).endWorkflow()).then(step("never")).build("w", 1);
+    const ends = workflow()
+      .whileDo(
+        () => true,
+        (b) => b.then(step("mid")).endWorkflow(),
+      )
+      .then(step("never"))
+      .build("w", 1);
     expect((await new Driver(ends).start().run()).phase).toBe("completed");
-    const fails = workflow().saga((b) => b.then(step("in")).compensateWith(step("undo")).fail("told so")).onError("ignore").then(step("never")).build("w", 1);
+    const fails = workflow()
+      .saga((b) => b.then(step("in")).compensateWith(step("undo")).fail("told so"))
+      .onError("ignore")
+      .then(step("never"))
+      .build("w", 1);
     const state = await new Driver(fails).start().run();
     expect(ran).toEqual(["mid", "in", "undo"]);
     expect(state.error).toMatchObject({ code: "FAIL_STEP", message: "told so" });
   });
 
   it("stops a loop that runs away, and lets one that waits go on", async () => {
-    const definition = workflow().whileDo(() => true, (b) => b.ifDo(() => false, (c) => c.then(() => 1))).build("w", 1);
+    const definition = workflow()
+      .whileDo(
+        () => true,
+        (b) =>
+          b.ifDo(
+            () => false,
+            (c) => c.then(() => 1),
+          ),
+      )
+      .build("w", 1);
     const driver = new Driver(definition).start();
     const state = await driver.run();
     expect(state.error?.code).toBe("LIMIT_EXCEEDED");
@@ -91,7 +161,10 @@ describe("control flow", () => {
 describe("errors", () => {
   it("retries with growing pauses, then does what `then` says", async () => {
     const { ran, failing } = log();
-    const definition = workflow().then(failing("x")).onError(retry({ interval: "1s", maxRetries: 3, backoff: 2, then: "ignore" })).build("w", 1);
+    const definition = workflow()
+      .then(failing("x"))
+      .onError(retry({ interval: "1s", maxRetries: 3, backoff: 2, then: "ignore" }))
+      .build("w", 1);
     const driver = new Driver(definition).start();
     const begun = driver.now;
     const state = await driver.run({ time: true });
@@ -102,24 +175,50 @@ describe("errors", () => {
 
   it("does not retry a FatalError, nor what `when` refuses", async () => {
     let runs = 0;
-    const fatal = workflow().then(() => { runs++; throw new FatalError("no"); }).onError(retry({ maxRetries: 5 })).build("w", 1);
+    const fatal = workflow()
+      .then(() => {
+        runs++;
+        throw new FatalError("no");
+      })
+      .onError(retry({ maxRetries: 5 }))
+      .build("w", 1);
     await new Driver(fatal).start().run({ time: true });
     expect(runs).toBe(1);
-    const refused = workflow().then(() => { runs++; throw new TypeError("no"); }).onError(retry({ maxRetries: 5, when: (error) => !(error instanceof TypeError) })).build("w", 1);
+    const refused = workflow()
+      .then(() => {
+        runs++;
+        throw new TypeError("no");
+      })
+      .onError(retry({ maxRetries: 5, when: (error) => !(error instanceof TypeError) }))
+      .build("w", 1);
     await new Driver(refused).start().run({ time: true });
     expect(runs).toBe(2);
   });
 
   it("undoes a step alone with compensate, and goes on", async () => {
     const { ran, step, failing } = log();
-    const definition = workflow().then(step("a")).compensateWith(step("undo a")).then(failing("b")).onError("compensate").compensateWith(step("undo b")).then(step("tail")).build("w", 1);
+    const definition = workflow()
+      .then(step("a"))
+      .compensateWith(step("undo a"))
+      .then(failing("b"))
+      .onError("compensate")
+      .compensateWith(step("undo b"))
+      .then(step("tail"))
+      .build("w", 1);
     expect((await new Driver(definition).start().run()).phase).toBe("completed");
     expect(ran).toEqual(["a", "b", "undo b", "tail"]);
   });
 
   it("terminates without undoing, and suspends until resumed", async () => {
     const { ran, step, failing } = log();
-    const definition = workflow().then(step("a")).compensateWith(step("undo a")).then(failing("b", 2)).onError("suspend").then(failing("c")).onError("terminate").build("w", 1);
+    const definition = workflow()
+      .then(step("a"))
+      .compensateWith(step("undo a"))
+      .then(failing("b", 2))
+      .onError("suspend")
+      .then(failing("c"))
+      .onError("terminate")
+      .build("w", 1);
     const driver = new Driver(definition).start();
     expect((await driver.run()).phase).toBe("suspended");
     driver.deliver({ kind: "resume" });
@@ -132,11 +231,17 @@ describe("errors", () => {
   it("runs onFailure, then ensure, then fails; ensure also after success and after being stopped", async () => {
     const { ran, step, failing } = log();
     const definition = workflow()
-      .then(step("ok")).ensure((b) => b.then(step("ensure ok")))
+      .then(step("ok"))
+      .ensure((b) => b.then(step("ensure ok")))
       .parallel((p) =>
         p
           .branch((b) => b.delay("1h").ensure((e) => e.then(step("ensure stopped"))))
-          .branch((b) => b.then(failing("bad")).onFailure((f) => f.then(step("on failure"))).ensure((e) => e.then(step("ensure bad")))),
+          .branch((b) =>
+            b
+              .then(failing("bad"))
+              .onFailure((f) => f.then(step("on failure")))
+              .ensure((e) => e.then(step("ensure bad"))),
+          ),
       )
       .build("w", 1);
     const state = await new Driver(definition).start().run({ time: true });
@@ -145,12 +250,27 @@ describe("errors", () => {
   });
 
   it("takes what an input map, a condition or an output map throws as an error of its step", async () => {
-    const boom = (): never => { throw new Error("boom"); };
+    const boom = (): never => {
+      throw new Error("boom");
+    };
     for (const definition of [
-      workflow().then(() => 1, boom).id("here").build("w", 1),
-      workflow().ifDo(boom, (b) => b.then(() => 1)).id("here").build("w", 1),
-      workflow().then(() => 1).id("here").output(boom).build("w", 1),
-      workflow().forEach(boom, (b) => b.then(() => 1)).id("here").build("w", 1),
+      workflow()
+        .then(() => 1, boom)
+        .id("here")
+        .build("w", 1),
+      workflow()
+        .ifDo(boom, (b) => b.then(() => 1))
+        .id("here")
+        .build("w", 1),
+      workflow()
+        .then(() => 1)
+        .id("here")
+        .output(boom)
+        .build("w", 1),
+      workflow()
+        .forEach(boom, (b) => b.then(() => 1))
+        .id("here")
+        .build("w", 1),
       workflow().waitFor("e", boom).id("here").build("w", 1),
       workflow().delay(boom).id("here").build("w", 1),
     ]) {
@@ -164,9 +284,24 @@ describe("errors", () => {
     const definition = workflow<{ flag: boolean }>()
       .parallel((p) =>
         p
-          .branch((b) => b.waitFor("e", "k").cancelWhen((data) => data.flag).then(step("not this")))
-          .branch((b) => b.waitFor("e", "k").cancelWhen((data) => data.flag, { proceed: true }).then(step("this")))
-          .branch((b) => b.delay("1m").then(() => ({ flag: true })).output((_, out) => out)),
+          .branch((b) =>
+            b
+              .waitFor("e", "k")
+              .cancelWhen((data) => data.flag)
+              .then(step("not this")),
+          )
+          .branch((b) =>
+            b
+              .waitFor("e", "k")
+              .cancelWhen((data) => data.flag, { proceed: true })
+              .then(step("this")),
+          )
+          .branch((b) =>
+            b
+              .delay("1m")
+              .then(() => ({ flag: true }))
+              .output((_, out) => out),
+          ),
       )
       .then(step("after"))
       .build("w", 1);
@@ -190,8 +325,13 @@ describe("waiting", () => {
 
   it("gives parallel branches each every event, and goes on after the furthest", async () => {
     const definition = workflow()
-      .parallel((p) => p.branch((b) => b.waitFor("e", "k").as("a")).branch((b) => b.waitFor("e", "k").as("b").waitFor("e", "k").as("c")))
-      .waitFor("e", "k").as("d")
+      .parallel((p) =>
+        p
+          .branch((b) => b.waitFor("e", "k").as("a"))
+          .branch((b) => b.waitFor("e", "k").as("b").waitFor("e", "k").as("c")),
+      )
+      .waitFor("e", "k")
+      .as("d")
       .build("w", 1);
     const driver = new Driver(definition).start();
     for (const n of [1, 2, 3]) driver.publish("e", "k", n);
@@ -201,9 +341,17 @@ describe("waiting", () => {
   it("times out with onTimeout or an error, reminds, and an event before the deadline wins", async () => {
     const { ran, step } = log();
     const definition = workflow()
-      .waitFor("a", "k", { timeout: "2h", remind: { every: "30m", do: (b) => b.then(step("remind")) }, onTimeout: (b) => b.then(step("timed out")) }).as("a")
-      .waitFor("b", "k", { timeout: "1h" }).as("b")
-      .waitFor("c", "k", { timeout: "1h" }).onError("ignore").as("c")
+      .waitFor("a", "k", {
+        timeout: "2h",
+        remind: { every: "30m", do: (b) => b.then(step("remind")) },
+        onTimeout: (b) => b.then(step("timed out")),
+      })
+      .as("a")
+      .waitFor("b", "k", { timeout: "1h" })
+      .as("b")
+      .waitFor("c", "k", { timeout: "1h" })
+      .onError("ignore")
+      .as("c")
       .build("w", 1);
     const driver = new Driver(definition).start();
     while (!driver.kinds().includes("wait-timed-out")) {
@@ -220,7 +368,12 @@ describe("waiting", () => {
   });
 
   it("waits for any and for all", async () => {
-    const definition = workflow().waitForAny({ yes: "y", no: "n" }, "k").as("any").waitForAll({ one: "o", two: { event: "t", key: "other" } }, "k").as("all").build("w", 1);
+    const definition = workflow()
+      .waitForAny({ yes: "y", no: "n" }, "k")
+      .as("any")
+      .waitForAll({ one: "o", two: { event: "t", key: "other" } }, "k")
+      .as("all")
+      .build("w", 1);
     const driver = new Driver(definition).start();
     driver.publish("n", "k", "n1");
     driver.now++;
@@ -247,17 +400,31 @@ describe("waiting", () => {
     await driver.run({ time: true });
     driver.publish("e", "k", 5);
     expect((await driver.run()).data).toEqual({ out: "done" });
-    expect(seen).toEqual([[undefined, undefined, 1], [{ n: 1 }, undefined, 1], [{ n: 2 }, undefined, 1], [{ n: 2 }, 5, 1]]);
+    expect(seen).toEqual([
+      [undefined, undefined, 1],
+      [{ n: 1 }, undefined, 1],
+      [{ n: 2 }, undefined, 1],
+      [{ n: 2 }, 5, 1],
+    ]);
   });
 });
 
 describe("children", () => {
   it("starts a child, takes its data, and stops it with its parent", async () => {
-    const definition = workflow<{ n: number }>().runWorkflow("child", (data) => ({ m: data.n })).as("result").build("w", 1);
+    const definition = workflow<{ n: number }>()
+      .runWorkflow("child", (data) => ({ m: data.n }))
+      .as("result")
+      .build("w", 1);
     const driver = new Driver(definition).start({ n: 1 });
     expect(driver.children).toMatchObject([{ definitionId: "child", data: { m: 1 }, depth: 1 }]);
     const [child] = driver.children;
-    driver.deliver({ kind: "child-ended", pointer: child!.pointer, childId: child!.childId, status: "completed", data: { m: 2 } });
+    driver.deliver({
+      kind: "child-ended",
+      pointer: child!.pointer,
+      childId: child!.childId,
+      status: "completed",
+      data: { m: 2 },
+    });
     expect((await driver.run()).data).toEqual({ n: 1, result: { m: 2 } });
     const stopped = new Driver(definition).start({ n: 1 });
     stopped.deliver({ kind: "terminate" });
@@ -271,8 +438,14 @@ describe("repair", () => {
     let fails = true;
     const { ran, step } = log();
     const definition = workflow<{ n: number }>()
-      .then(() => "kept").as("a")
-      .then((data) => { if (fails) throw new Error("no"); return data.n; }).id("b").as("b")
+      .then(() => "kept")
+      .as("a")
+      .then((data) => {
+        if (fails) throw new Error("no");
+        return data.n;
+      })
+      .id("b")
+      .as("b")
       .then(step("tail"))
       .build("w", 1);
     const driver = new Driver(definition).start({ n: 1 });
@@ -286,7 +459,15 @@ describe("repair", () => {
   });
 
   it("skips the failed step with an output", async () => {
-    const definition = workflow().then(() => { throw new Error("no"); }).id("b").as("b").then((data: any) => data.b + 1).as("c").build("w", 1);
+    const definition = workflow()
+      .then(() => {
+        throw new Error("no");
+      })
+      .id("b")
+      .as("b")
+      .then((data: any) => data.b + 1)
+      .as("c")
+      .build("w", 1);
     const driver = new Driver(definition).start();
     await driver.run();
     driver.deliver({ kind: "skip-step", stepId: "b", output: 41 });
@@ -297,7 +478,16 @@ describe("repair", () => {
     let fails = true;
     const { ran, step } = log();
     const definition = workflow()
-      .parallel((p) => p.branch((b) => b.then(step("one")).then(step("two"))).branch((b) => b.delay("1s").then(() => { ran.push("bad"); if (fails) throw new Error("no"); })))
+      .parallel((p) =>
+        p
+          .branch((b) => b.then(step("one")).then(step("two")))
+          .branch((b) =>
+            b.delay("1s").then(() => {
+              ran.push("bad");
+              if (fails) throw new Error("no");
+            }),
+          ),
+      )
       .build("w", 1);
     const driver = new Driver(definition).start();
     await driver.run({ time: true });
@@ -353,7 +543,11 @@ describe("dead hosts", () => {
   });
 
   it("suspends as poison what was alone when its host died three times", async () => {
-    const driver = new Driver(workflow().then(() => 1).build("w", 1)).start();
+    const driver = new Driver(
+      workflow()
+        .then(() => 1)
+        .build("w", 1),
+    ).start();
     const add = (kind: "taken-over" | "run-alone"): void => {
       driver.state = evolveTurn(driver.state, { seq: driver.state.seq + 1, entries: [{ kind }] });
       driver.journal.push({ seq: driver.state.seq, text: "[]" });

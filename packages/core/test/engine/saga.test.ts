@@ -9,14 +9,18 @@ describe("a saga", () => {
     const definition = workflow()
       .saga((b) =>
         b
-          .then(step("s1")).compensateWithSequence((u) => u.then(step("1a")).then(step("1b")))
+          .then(step("s1"))
+          .compensateWithSequence((u) => u.then(step("1a")).then(step("1b")))
           .ifDo(
             () => true,
             (i) =>
               i
-                .then(step("s2")).compensateWithSequence((u) => u.then(step("2a")).then(step("2b")))
-                .then(step("s3")).compensateWith(step("3"))
-                .then(failing("s4")).compensateWith(step("4")),
+                .then(step("s2"))
+                .compensateWithSequence((u) => u.then(step("2a")).then(step("2b")))
+                .then(step("s3"))
+                .compensateWith(step("3"))
+                .then(failing("s4"))
+                .compensateWith(step("4")),
           ),
       )
       .then(step("tail"))
@@ -31,7 +35,10 @@ describe("a saga", () => {
   it("goes on after it when its onError says so", async () => {
     const { ran, step, failing } = log();
     const definition = workflow()
-      .saga((b) => b.then(step("a")).compensateWith(step("undo a")).then(failing("b"))).as("trip").onError("ignore").compensateWith(step("own"))
+      .saga((b) => b.then(step("a")).compensateWith(step("undo a")).then(failing("b")))
+      .as("trip")
+      .onError("ignore")
+      .compensateWith(step("own"))
       .then(step("tail"))
       .build("saga", 1);
     const driver = new Driver(definition).start();
@@ -57,8 +64,10 @@ describe("a saga", () => {
   it("is undone by the saga around it after it has completed: inner steps, then its own compensation", async () => {
     const { ran, step, failing } = log();
     const definition = workflow()
-      .then(step("first")).compensateWith(step("undo first"))
-      .saga((b) => b.then(step("x")).compensateWith(step("undo x")).then(step("y")).compensateWith(step("undo y"))).compensateWith(step("undo saga"))
+      .then(step("first"))
+      .compensateWith(step("undo first"))
+      .saga((b) => b.then(step("x")).compensateWith(step("undo x")).then(step("y")).compensateWith(step("undo y")))
+      .compensateWith(step("undo saga"))
       .then(failing("last"))
       .build("saga", 1);
     const driver = new Driver(definition).start();
@@ -73,7 +82,14 @@ describe("a saga", () => {
       .saga((b) =>
         b.parallel((p) =>
           p
-            .branch((x) => x.then(step("a1")).compensateWith(step("undo a1")).then(step("a2")).compensateWith(step("undo a2")).delay("1h"))
+            .branch((x) =>
+              x
+                .then(step("a1"))
+                .compensateWith(step("undo a1"))
+                .then(step("a2"))
+                .compensateWith(step("undo a2"))
+                .delay("1h"),
+            )
             .branch((x) => x.then(step("b1")).compensateWith(step("undo b1")).delay("1m").then(failing("b2"))),
         ),
       )
@@ -87,8 +103,11 @@ describe("a saga", () => {
   it("stops at an undoing that fails for good; retryWorkflow repeats it and undoes the rest", async () => {
     const { ran, step, failing } = log();
     const definition = workflow()
-      .then(step("a")).compensateWith(step("undo a"))
-      .then(step("b")).id("b").compensateWith(failing("undo b", 1))
+      .then(step("a"))
+      .compensateWith(step("undo a"))
+      .then(step("b"))
+      .id("b")
+      .compensateWith(failing("undo b", 1))
       .then(failing("c", 1))
       .build("saga", 1);
     const driver = new Driver(definition).start();
@@ -108,11 +127,21 @@ describe("a saga", () => {
   it("gives compensations the output or the error, and the key of what they undo", async () => {
     const seen: unknown[] = [];
     const definition = workflow<{ amount: number }>()
-      .then(() => ({ chargeId: "c1" })).as("charge").compensateWith((data, ctx) => void seen.push(["charge", ctx.undoing.output, data.charge, ctx.undoing.idempotencyKey]))
-      .then(() => { throw new Error("no"); }).compensateWith((_, ctx) => void seen.push(["failing", ctx.undoing.error?.message]))
+      .then(() => ({ chargeId: "c1" }))
+      .as("charge")
+      .compensateWith(
+        (data, ctx) => void seen.push(["charge", ctx.undoing.output, data.charge, ctx.undoing.idempotencyKey]),
+      )
+      .then(() => {
+        throw new Error("no");
+      })
+      .compensateWith((_, ctx) => void seen.push(["failing", ctx.undoing.error?.message]))
       .build("saga", 1);
     const driver = new Driver(definition).start({ amount: 1 });
     await driver.run();
-    expect(seen).toEqual([["failing", "no"], ["charge", { chargeId: "c1" }, { chargeId: "c1" }, "uid0uid0.3"]]);
+    expect(seen).toEqual([
+      ["failing", "no"],
+      ["charge", { chargeId: "c1" }, { chargeId: "c1" }, "uid0uid0.3"],
+    ]);
   });
 });

@@ -26,7 +26,10 @@ function chooseSlot(turn: Turn, branch: number, node: IfNode | DecideNode): stri
     if (evaluate(turn.draft, branch, turn.now, "the condition of `ifDo`", node.condition)) return "then";
     return node.otherwise === undefined ? undefined : "otherwise";
   }
-  const value = node.value === undefined ? turn.branch(branch)?.last : evaluate(turn.draft, branch, turn.now, "the value of `decide`", node.value);
+  const value =
+    node.value === undefined
+      ? turn.branch(branch)?.last
+      : evaluate(turn.draft, branch, turn.now, "the value of `decide`", node.value);
   const text = String(value);
   if (node.cases.has(text)) return `case:${text}`;
   return node.otherwise === undefined ? undefined : "otherwise";

@@ -18,9 +18,15 @@ export const child: KindHandler<"run-workflow"> = {
     const { identity, nextId: _ } = turn.draft;
     const { limits } = turn.context;
     if (identity.depth + 1 > limits.childDepth) {
-      throw new LimitExceededError(`workflow \`${identity.id}\` is ${identity.depth} levels deep, children may be ${limits.childDepth}: does it start itself?`, { stepId: node.id, limit: limits.childDepth });
+      throw new LimitExceededError(
+        `workflow \`${identity.id}\` is ${identity.depth} levels deep, children may be ${limits.childDepth}: does it start itself?`,
+        { stepId: node.id, limit: limits.childDepth },
+      );
     }
-    const input = node.input === undefined ? dataAt(turn.draft, branch) : evaluate(turn.draft, branch, turn.now, "the input of `runWorkflow`", node.input);
+    const input =
+      node.input === undefined
+        ? dataAt(turn.draft, branch)
+        : evaluate(turn.draft, branch, turn.now, "the input of `runWorkflow`", node.input);
     const data = copy(input, { path: "input", maxBytes: limits.dataBytes, maxDepth: limits.depth });
     const childId = childIdOf(turn, id);
     turn.emit({
@@ -34,14 +40,26 @@ export const child: KindHandler<"run-workflow"> = {
       ...(node.timeoutMs === undefined ? {} : { deadlineAt: turn.now + node.timeoutMs }),
     });
     const cursors = turn.draft.lines.get(turn.draft.lineOf(id))?.cursors ?? {};
-    turn.startChild({ pointer: id, childId, definitionId: node.definitionId, version: node.definitionVersion, data, cursors, depth: identity.depth + 1 });
+    turn.startChild({
+      pointer: id,
+      childId,
+      definitionId: node.definitionId,
+      version: node.definitionVersion,
+      data,
+      cursors,
+      depth: identity.depth + 1,
+    });
   },
   /** After the pause of a retry a new child begins; while one runs, the time is its time-out. */
   due(turn, pointer) {
-    if (pointer.status === "sleeping" || pointer.status === "held" || pointer.child === null) return openNode(turn, pointer.id, pointer.branch, turn.node(pointer));
+    if (pointer.status === "sleeping" || pointer.status === "held" || pointer.child === null)
+      return openNode(turn, pointer.id, pointer.branch, turn.node(pointer));
     const node = turn.node(pointer) as RunWorkflowNode;
     turn.stopChild({ childId: pointer.child.id, compensate: true, reason: "it ran longer than its parent's time-out" });
-    const error = new StepTimeoutError(`child workflow \`${pointer.child.id}\` ran longer than the time-out of ${node.timeoutMs} ms`, { stepId: node.id, attempt: pointer.attempt });
+    const error = new StepTimeoutError(
+      `child workflow \`${pointer.child.id}\` ran longer than the time-out of ${node.timeoutMs} ms`,
+      { stepId: node.id, attempt: pointer.attempt },
+    );
     failNode(turn, pointer.id, { error: storeError(error), thrown: error });
   },
 };
@@ -68,10 +86,15 @@ export function childEnded(turn: Turn, delivery: Extract<Delivery, { kind: "chil
   });
   if (delivery.status === "completed") return completeNode(turn, pointer.id, delivery.data);
   const cause = delivery.error;
-  const error = storeError(new ChildWorkflowError(`child workflow \`${delivery.childId}\` ${delivery.status === "failed" ? "failed" : "was terminated"}${cause === undefined ? "" : `: ${cause.message}`}`), {
-    stepId: pointer.step,
-    attempt: pointer.attempt,
-  });
+  const error = storeError(
+    new ChildWorkflowError(
+      `child workflow \`${delivery.childId}\` ${delivery.status === "failed" ? "failed" : "was terminated"}${cause === undefined ? "" : `: ${cause.message}`}`,
+    ),
+    {
+      stepId: pointer.step,
+      attempt: pointer.attempt,
+    },
+  );
   failNode(turn, pointer.id, { error: cause === undefined ? error : { ...error, cause } });
 }
 

@@ -15,8 +15,19 @@ export const forEach: KindHandler<"for-each"> = {
   ...withoutTimer,
   open(turn, id, branch, node) {
     const items = collect(turn, evaluate(turn.draft, branch, turn.now, "the items of `forEach`", node.items), node);
-    const open = Array.from({ length: Math.min(node.concurrency, items.length) }, (_, index) => openItem(turn, node, index));
-    turn.emit({ kind: "scope-opened", pointer: id, branch, step: node.id, node: "for-each", items, open, ...(node.as === undefined ? {} : { collect: true }) });
+    const open = Array.from({ length: Math.min(node.concurrency, items.length) }, (_, index) =>
+      openItem(turn, node, index),
+    );
+    turn.emit({
+      kind: "scope-opened",
+      pointer: id,
+      branch,
+      step: node.id,
+      node: "for-each",
+      items,
+      open,
+      ...(node.as === undefined ? {} : { collect: true }),
+    });
     if (items.length === 0) turn.later(() => completeNode(turn, id, outputOf(node, turn.pointer(id))));
     for (const item of open) turn.later(() => advance(turn, item.branch, null));
   },
@@ -43,13 +54,24 @@ function openItem(turn: Turn, node: ForEachNode, index: number): OpenBranch {
 
 function collect(turn: Turn, value: unknown, node: ForEachNode): readonly unknown[] {
   if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) {
-    throw new ExpressionError(`the items of \`forEach\` must be an array or another iterable, got ${value === null ? "null" : typeof value}`, { stepId: node.id });
+    throw new ExpressionError(
+      `the items of \`forEach\` must be an array or another iterable, got ${value === null ? "null" : typeof value}`,
+      { stepId: node.id },
+    );
   }
   const items: unknown[] = [];
   for (const item of value as Iterable<unknown>) {
-    if (items.push(item) > mostItems) throw new LimitExceededError(`\`forEach\` takes at most ${mostItems} items: split the collection`, { stepId: node.id, limit: mostItems });
+    if (items.push(item) > mostItems)
+      throw new LimitExceededError(`\`forEach\` takes at most ${mostItems} items: split the collection`, {
+        stepId: node.id,
+        limit: mostItems,
+      });
   }
-  return copy(items, { path: "items", maxBytes: turn.context.limits.dataBytes, maxDepth: turn.context.limits.depth }) as readonly unknown[];
+  return copy(items, {
+    path: "items",
+    maxBytes: turn.context.limits.dataBytes,
+    maxDepth: turn.context.limits.depth,
+  }) as readonly unknown[];
 }
 
 /** The bodies' last outputs, in order; a body that gave none counts as undefined. */
@@ -57,6 +79,9 @@ function outputOf(node: ForEachNode, pointer: Pointer | undefined): unknown {
   const scope = pointer?.scope;
   if (node.as === undefined || scope?.results == null) return undefined;
   const { results, items } = scope;
-  const all = Array.from({ length: items.length }, (_, index) => results[Math.floor(index / resultChunk)]?.[index % resultChunk]);
+  const all = Array.from(
+    { length: items.length },
+    (_, index) => results[Math.floor(index / resultChunk)]?.[index % resultChunk],
+  );
   return copy(all, { path: "as", maxBytes: Number.MAX_SAFE_INTEGER, maxDepth: 500 });
 }

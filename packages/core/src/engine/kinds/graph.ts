@@ -21,7 +21,9 @@ function openReady(turn: Turn, id: number): void {
   const pointer = turn.pointer(id);
   if (pointer === undefined || pointer.ending !== null) return;
   const node = turn.node(pointer) as GraphNode;
-  const open = readyVertices(node, pointer).map((vertex) => turn.openBranch(node.id, `vertex:${vertex}`, { ownLine: true }));
+  const open = readyVertices(node, pointer).map((vertex) =>
+    turn.openBranch(node.id, `vertex:${vertex}`, { ownLine: true }),
+  );
   if (open.length > 0) {
     turn.emit({ kind: "branches-opened", pointer: id, step: node.id, open });
     for (const one of open) turn.later(() => advance(turn, one.branch, null));
@@ -35,6 +37,8 @@ function openReady(turn: Turn, id: number): void {
 function readyVertices(node: GraphNode, pointer: Pointer): readonly string[] {
   const started = new Set(pointer.scope?.started);
   const done = new Set(pointer.scope?.done);
-  const ready = node.vertices.filter((vertex) => !started.has(vertex.node.id) && vertex.needs.every((need) => done.has(need)));
+  const ready = node.vertices.filter(
+    (vertex) => !started.has(vertex.node.id) && vertex.needs.every((need) => done.has(need)),
+  );
   return ready.slice(0, Math.max(0, node.concurrency - pointer.openBranches)).map((vertex) => vertex.node.id);
 }

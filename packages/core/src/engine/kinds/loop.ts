@@ -33,7 +33,10 @@ function iterate(turn: Turn, pointer: Pointer, index: number, output: unknown): 
     if (!continues(turn, pointer.branch, node)) return completeNode(turn, pointer.id, output);
     const limit = turn.context.limits.transitions;
     if ((pointer.scope?.streak ?? 0) >= limit) {
-      throw new LimitExceededError(`the loop made ${limit} iterations without a wait or delay between them: end it, put a \`delay\` in it, or raise \`limits.transitions\``, { stepId: node.id, limit });
+      throw new LimitExceededError(
+        `the loop made ${limit} iterations without a wait or delay between them: end it, put a \`delay\` in it, or raise \`limits.transitions\``,
+        { stepId: node.id, limit },
+      );
     }
   } catch (thrown) {
     return failNode(turn, pointer.id, { error: storeError(thrown), thrown });
@@ -52,5 +55,13 @@ export function resumeLoop(turn: Turn, pointer: Pointer): void {
 
 /** The index of `at` in the condition is that of the loop around it, as everywhere outside the body. */
 function continues(turn: Turn, branch: number, node: WhileNode): boolean {
-  return Boolean(evaluate(turn.draft, branch, turn.now, `the condition of \`${node.kind === "while" ? "whileDo" : "doWhile"}\``, node.condition));
+  return Boolean(
+    evaluate(
+      turn.draft,
+      branch,
+      turn.now,
+      `the condition of \`${node.kind === "while" ? "whileDo" : "doWhile"}\``,
+      node.condition,
+    ),
+  );
 }

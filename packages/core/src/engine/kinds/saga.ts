@@ -9,7 +9,15 @@ import type { KindHandler } from "./handler.ts";
 export const saga: KindHandler<"saga"> = {
   open(turn, id, branch, node) {
     const open = turn.openBranch(node.id, "body");
-    turn.emit({ kind: "scope-opened", pointer: id, branch, step: node.id, node: "saga", open: [open], ...deadline(turn, node) });
+    turn.emit({
+      kind: "scope-opened",
+      pointer: id,
+      branch,
+      step: node.id,
+      node: "saga",
+      open: [open],
+      ...deadline(turn, node),
+    });
     turn.later(() => advance(turn, open.branch, null));
   },
   branchDone(turn, pointer) {
@@ -21,10 +29,19 @@ export const saga: KindHandler<"saga"> = {
     const node = turn.node(pointer) as SagaNode;
     if (pointer.status === "sleeping" || pointer.status === "held") {
       const open = turn.openBranch(node.id, "body");
-      turn.emit({ kind: "saga-restarted", pointer: pointer.id, step: node.id, attempt: pointer.attempt, open, ...deadline(turn, node) });
+      turn.emit({
+        kind: "saga-restarted",
+        pointer: pointer.id,
+        step: node.id,
+        attempt: pointer.attempt,
+        open,
+        ...deadline(turn, node),
+      });
       turn.later(() => advance(turn, open.branch, null));
     } else {
-      const error = new StepTimeoutError(`saga \`${node.id}\` ran longer than its time-out of ${node.timeoutMs} ms`, { stepId: node.id });
+      const error = new StepTimeoutError(`saga \`${node.id}\` ran longer than its time-out of ${node.timeoutMs} ms`, {
+        stepId: node.id,
+      });
       failNode(turn, pointer.id, { error: storeError(error), thrown: error });
     }
   },

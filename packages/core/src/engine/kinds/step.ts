@@ -22,7 +22,11 @@ export const step: KindHandler<"step"> = {
 };
 
 /** Sets a sleeping, waiting or held step going again. Its input map is called where it has not given an input yet. */
-export function readyAgain(turn: Turn, pointer: Pointer, how: { readonly fresh?: boolean; readonly raise?: boolean; readonly event?: NonNullable<Pointer["event"]> }): void {
+export function readyAgain(
+  turn: Turn,
+  pointer: Pointer,
+  how: { readonly fresh?: boolean; readonly raise?: boolean; readonly event?: NonNullable<Pointer["event"]> },
+): void {
   const node = turn.node(pointer) as StepNode;
   try {
     const input = pointer.hasInput ? {} : mappedInput(turn, pointer.branch, node);
@@ -35,7 +39,11 @@ export function readyAgain(turn: Turn, pointer: Pointer, how: { readonly fresh?:
 function mappedInput(turn: Turn, branch: number, node: StepNode): { mapped?: boolean; input?: unknown } {
   if (node.input === undefined) return {};
   const { valueBytes, depth } = turn.context.limits;
-  const input = copy(evaluate(turn.draft, branch, turn.now, "the input map", node.input), { path: "input", maxBytes: valueBytes, maxDepth: depth });
+  const input = copy(evaluate(turn.draft, branch, turn.now, "the input map", node.input), {
+    path: "input",
+    maxBytes: valueBytes,
+    maxDepth: depth,
+  });
   return input === undefined ? { mapped: true } : { mapped: true, input };
 }
 
@@ -51,7 +59,11 @@ export function attemptReturned(turn: Turn, pointer: Pointer, value: unknown): v
     case "persist":
       return turn.emit({ ...at, ...persisted(result.data) });
     case "sleep":
-      return turn.emit({ ...at, ...kept(result.data), dueAt: turn.now + parseDuration(result.duration, "the duration of `ExecutionResult.sleep`") });
+      return turn.emit({
+        ...at,
+        ...kept(result.data),
+        dueAt: turn.now + parseDuration(result.duration, "the duration of `ExecutionResult.sleep`"),
+      });
     case "wait-for-event": {
       const wait: WaitState = {
         mode: "one",

@@ -10,7 +10,11 @@ export const timer: KindHandler<"delay" | "sleep-until"> = {
   open(turn, id, branch, node) {
     const dueAt =
       node.kind === "delay"
-        ? turn.now + parseDuration(evaluate(turn.draft, branch, turn.now, "the duration of `delay`", node.duration), "the duration of `delay`")
+        ? turn.now +
+          parseDuration(
+            evaluate(turn.draft, branch, turn.now, "the duration of `delay`", node.duration),
+            "the duration of `delay`",
+          )
         : instant(evaluate(turn.draft, branch, turn.now, "the date of `sleepUntil`", node.date));
     turn.emit({ kind: "timer-set", pointer: id, branch, step: node.id, node: node.kind, dueAt });
   },
@@ -21,6 +25,7 @@ export const timer: KindHandler<"delay" | "sleep-until"> = {
 
 function instant(date: unknown): number {
   const at = date instanceof Date ? date.getTime() : date;
-  if (typeof at !== "number" || !Number.isFinite(at)) throw new ExpressionError("the date of `sleepUntil` must be a valid Date or milliseconds since the epoch");
+  if (typeof at !== "number" || !Number.isFinite(at))
+    throw new ExpressionError("the date of `sleepUntil` must be a valid Date or milliseconds since the epoch");
   return at;
 }

@@ -15,12 +15,23 @@ type StreamEvent = StreamInput["events"][number];
 /** `waitFor`, `waitForAny`, `waitForAll`. */
 export const wait: KindHandler<"wait"> = {
   open(turn, id, branch, node) {
-    const everyMs = node.remind === undefined ? null : parseDuration(evaluate(turn.draft, branch, turn.now, "`remind.every`", node.remind.every), "`remind.every`");
+    const everyMs =
+      node.remind === undefined
+        ? null
+        : parseDuration(evaluate(turn.draft, branch, turn.now, "`remind.every`", node.remind.every), "`remind.every`");
     if (everyMs === 0) throw new ExpressionError("`remind.every` must be longer than 0", { stepId: node.id });
     const state: WaitState = {
       mode: node.mode,
-      streams: node.events.map((event) => ({ label: event.label, name: event.name, key: keyOf(turn, branch, node, event.key), since: sinceOf(turn, node) })),
-      until: node.timeout === undefined ? null : turn.now + parseDuration(evaluate(turn.draft, branch, turn.now, "`timeout`", node.timeout), "`timeout`"),
+      streams: node.events.map((event) => ({
+        label: event.label,
+        name: event.name,
+        key: keyOf(turn, branch, node, event.key),
+        since: sinceOf(turn, node),
+      })),
+      until:
+        node.timeout === undefined
+          ? null
+          : turn.now + parseDuration(evaluate(turn.draft, branch, turn.now, "`timeout`", node.timeout), "`timeout`"),
       remindEveryMs: everyMs,
       remindAt: everyMs === null ? null : turn.now + everyMs,
       got: {},
@@ -41,11 +52,15 @@ export const wait: KindHandler<"wait"> = {
     turn.unsubscribe(pointer.id);
     if (node.onTimeout === undefined) {
       const names = pointer.wait.streams.map((stream) => `\`${stream.name}\` with key \`${stream.key}\``).join(", ");
-      const error = new WaitTimeoutError(`no event ${names} came in time; give the wait an \`onTimeout\` to go on without it`, { stepId: node.id });
+      const error = new WaitTimeoutError(
+        `no event ${names} came in time; give the wait an \`onTimeout\` to go on without it`,
+        { stepId: node.id },
+      );
       return failNode(turn, pointer.id, { error: storeError(error), thrown: error });
     }
     turn.emit({ kind: "wait-timed-out", pointer: pointer.id, step: node.id });
-    for (const reminder of turn.draft.branchesOf(pointer.id)) turn.emit({ kind: "branch-ended", pointer: pointer.id, step: node.id, branch: reminder.id });
+    for (const reminder of turn.draft.branchesOf(pointer.id))
+      turn.emit({ kind: "branch-ended", pointer: pointer.id, step: node.id, branch: reminder.id });
     const open = turn.openBranch(node.id, "onTimeout");
     turn.emit({ kind: "hook-started", pointer: pointer.id, step: node.id, hook: "onTimeout", open });
     turn.later(() => advance(turn, open.branch, null));
@@ -55,7 +70,10 @@ export const wait: KindHandler<"wait"> = {
 function keyOf(turn: Turn, branch: number, node: WaitNode, key: WaitNode["events"][number]["key"]): string {
   const value: unknown = evaluate(turn.draft, branch, turn.now, "the key of the wait", key);
   if (typeof value !== "string" || value.includes("\0") || Buffer.byteLength(value) > 512) {
-    throw new ExpressionError(`the key of the wait must be text of at most 512 bytes without NUL, got ${typeof value === "string" ? "other text" : typeof value}`, { stepId: node.id });
+    throw new ExpressionError(
+      `the key of the wait must be text of at most 512 bytes without NUL, got ${typeof value === "string" ? "other text" : typeof value}`,
+      { stepId: node.id },
+    );
   }
   return value;
 }
@@ -74,7 +92,13 @@ export function remind(turn: Turn, pointer: Pointer): void {
   const nextAt = state.remindAt + (missed + 1) * state.remindEveryMs;
   const busy = pointer.openBranches > 0;
   const open = busy ? undefined : turn.openBranch(pointer.step, "remind", { ownLine: true });
-  turn.emit({ kind: "reminder-due", pointer: pointer.id, step: pointer.step, nextAt, ...(open === undefined ? {} : { open }) });
+  turn.emit({
+    kind: "reminder-due",
+    pointer: pointer.id,
+    step: pointer.step,
+    nextAt,
+    ...(open === undefined ? {} : { open }),
+  });
   if (open !== undefined) turn.later(() => advance(turn, open.branch, null));
 }
 
@@ -85,7 +109,10 @@ export function eventsCame(turn: Turn, id: number, inputs: readonly StreamInput[
   if (pointer === undefined || state == null || pointer.status !== "waiting") return;
   const lost = state.streams.find((stream) => isExpired(turn, pointer, stream, inputs));
   if (lost !== undefined) {
-    const error = new EventsExpiredError(`events \`${lost.name}\` with key \`${lost.key}\` that the wait had still to read were removed by retention; raise \`retention.events\`, or wait with \`asOf: "beginning"\``, { stepId: pointer.step });
+    const error = new EventsExpiredError(
+      `events \`${lost.name}\` with key \`${lost.key}\` that the wait had still to read were removed by retention; raise \`retention.events\`, or wait with \`asOf: "beginning"\``,
+      { stepId: pointer.step },
+    );
     return failNode(turn, id, { error: storeError(error), thrown: error, noRetry: true });
   }
   const firsts = state.streams.flatMap((stream) => {
@@ -97,7 +124,9 @@ export function eventsCame(turn: Turn, id: number, inputs: readonly StreamInput[
   consume(turn, pointer, first.stream, first.event);
   if (state.forBody) {
     turn.unsubscribe(id);
-    return readyAgain(turn, pointer, { event: { name: first.stream.name, key: first.stream.key, payload: first.event.payload } });
+    return readyAgain(turn, pointer, {
+      event: { name: first.stream.name, key: first.stream.key, payload: first.event.payload },
+    });
   }
   if (state.mode === "one") return completeNode(turn, id, first.event.payload);
   if (state.mode === "any") return completeNode(turn, id, { which: first.stream.label, payload: first.event.payload });
@@ -121,7 +150,12 @@ function consume(turn: Turn, pointer: Pointer, stream: WaitStream, event: Stream
 }
 
 /** The first event of a stream that the wait may take: beyond the cursor, not too old, not after the deadline. */
-function firstFor(turn: Turn, pointer: Pointer, stream: WaitStream, inputs: readonly StreamInput[]): StreamEvent | undefined {
+function firstFor(
+  turn: Turn,
+  pointer: Pointer,
+  stream: WaitStream,
+  inputs: readonly StreamInput[],
+): StreamEvent | undefined {
   const cursor = cursorOf(turn, pointer, stream);
   const until = pointer.wait?.until ?? Number.POSITIVE_INFINITY;
   return inputs

@@ -1,0 +1,22 @@
+// Figures of WFE on SQLite, each beside a floor or a peer measured in the same run. `npm run bench -- steps` runs one part.
+import { fanOut } from "./fan-out.ts";
+import { latency } from "./latency.ts";
+import { longRuns } from "./long-runs.ts";
+import { steps } from "./steps.ts";
+import { waiting } from "./waiting.ts";
+
+const parts: Record<string, () => Promise<void>> = {
+  steps,
+  latency,
+  "fan-out": fanOut,
+  waiting,
+  "long-runs": longRuns,
+};
+
+const asked = process.argv.slice(2);
+for (const name of asked.length === 0 ? Object.keys(parts) : asked) {
+  const part = parts[name];
+  if (part === undefined) throw new Error(`there is no part "${name}": the parts are ${Object.keys(parts).join(", ")}`);
+  console.log(`\n== ${name}`);
+  await part();
+}

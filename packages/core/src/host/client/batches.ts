@@ -1,0 +1,32 @@
+import { InvalidOptionError, LimitExceededError } from "../../errors.ts";
+import { checkObject } from "./host-options.ts";
+import { describeValue } from "./names.ts";
+
+/** Options of calls that can join a transaction of the caller's. */
+export interface TransactionOptions {
+  /**
+   * The driver's client, in a transaction that the caller has begun: what is stored becomes visible, and durable, when the
+   * caller commits. With a synchronous driver it has been done when the call returns its promise, provided that the host is
+   * open: started, or used before.
+   */
+  readonly tx?: unknown;
+}
+
+export function checkTx(options: TransactionOptions): TransactionOptions {
+  checkObject("the options of this call", options);
+  if (options.tx === null)
+    throw new InvalidOptionError("`tx` is null: leave it out, or give the driver's client in a transaction");
+  return options;
+}
+
+/** Checks the items of a batch: an array of objects, not too many of them. */
+export function checkBatch(what: string, items: readonly unknown[], limit: number): void {
+  if (!Array.isArray(items)) throw new InvalidOptionError(`\`${what}\` takes an array, got ${describeValue(items)}`);
+  if (items.length > limit) {
+    throw new LimitExceededError(
+      `\`${what}\` takes at most ${limit} items, got ${items.length}: call it several times`,
+      { limit },
+    );
+  }
+  for (const [index, item] of items.entries()) checkObject(`item ${index} of \`${what}\``, item);
+}

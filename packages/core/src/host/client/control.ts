@@ -1,0 +1,195 @@
+import { copy, encode } from "../../codec/index.ts";
+import type { Delivery } from "../../engine/index.ts";
+import {
+  InvalidOptionError,
+  LimitExceededError,
+  RefusedError,
+  ResultTimeoutError,
+  WorkflowNotFoundError,
+} from "../../errors.ts";
+import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
+import type { DeliveryOutcome, Run } from "../../providers/records.ts";
+import type { ClientShared } from "./client-shared.ts";
+import { checkBoolean, checkObject, refuseUnknown } from "./host-options.ts";
+import { checkId, describeValue } from "./names.ts";
+import { bounded, checkWaitOptions, type WaitOptions } from "./wait-bounds.ts";
+import type { LookUp } from "./watch.ts";
+import type { WorkflowKey } from "./workflow-end.ts";
+
+/** A call that was accepted: it is stored, and the workflow will read it. */
+export interface Accepted {
+  /**
+   * Resolves when the workflow has applied the call, rejects with a `RefusedError` and its reason when it has refused it. It is
+   * pending for as long as no host runs the workflow.
+   */
+  readonly applied: (options?: WaitOptions) => Promise<void>;
+}
+
+/** The delivery whose outcome is waited for. */
+export interface OutcomeKey {
+  readonly run: Run;
+  readonly number: number;
+}
+
+export interface SuspendOptions {
+  /** For the history and for whoever looks at the workflow. */
+  readonly reason?: string;
+}
+
+export interface TerminateOptions {
+  /** For the history, and the error that `result()` rejects with. */
+  readonly reason?: string;
+  /** Whether what was done is undone first, as after a failure. Default `false`. */
+  readonly compensate?: boolean;
+}
+
+export interface RetryOptions {
+  /** The id of the step to go back to. Default: the step that failed; after undoing the earliest one that was undone. */
+  readonly from?: string;
+}
+
+/** What a caller asks of a workflow, without who asks. */
+type Unsigned<Kind extends Delivery["kind"]> = Omit<Extract<Delivery, { kind: Kind }>, "actor">;
+
+export function suspendDelivery(options: SuspendOptions): Unsigned<"suspend"> {
+  checkOptions(options, ["reason"]);
+  return { kind: "suspend", ...reasonOf(options.reason) };
+}
+
+export function terminateDelivery(options: TerminateOptions): Unsigned<"terminate"> {
+  checkOptions(options, ["reason", "compensate"]);
+  return {
+    kind: "terminate",
+    ...reasonOf(options.reason),
+    compensate: checkBoolean("compensate", options.compensate ?? false),
+  };
+}
+
+export function retryDelivery(options: RetryOptions): Unsigned<"retry"> {
+  checkOptions(options, ["from"]);
+  return { kind: "retry", ...(options.from === undefined ? {} : { from: checkStepId("`from`", options.from) }) };
+}
+
+export function skipDelivery(shared: ClientShared, stepId: string, output: unknown): Unsigned<"skip-step"> {
+  const { valueBytes, depth } = shared.core.options.limits;
+  return {
+    kind: "skip-step",
+    stepId: checkStepId("`stepId`", stepId),
+    output: copy(output, { path: "output", maxBytes: valueBytes, maxDepth: depth }),
+  };
+}
+
+export function setDataDelivery(shared: ClientShared, patch: Readonly<Record<string, unknown>>): Unsigned<"set-data"> {
+  checkObject("the patch of `setData`", patch);
+  const { dataBytes, depth } = shared.core.options.limits;
+  return {
+    kind: "set-data",
+    patch: copy(patch, { path: "patch", maxBytes: dataBytes, maxDepth: depth }) as Record<string, unknown>,
+  };
+}
+
+export function migrateDelivery(version: number): Unsigned<"migrate"> {
+  if (!Number.isInteger(version))
+    throw new InvalidOptionError(`\`toVersion\` must be the number of a version, got ${describeValue(version)}`);
+  return { kind: "migrate", version };
+}
+
+/** Puts a call into a workflow's inbox. Resolves when it is stored. */
+export async function deliver(shared: ClientShared, key: WorkflowKey, delivery: Delivery): Promise<Accepted> {
+  const { namespace, id } = key;
+  checkId(id);
+  const { runtime, options } = shared.core;
+  const row = await shared.store.find(key);
+  if (row === undefined) throw new WorkflowNotFoundError(id, namespace);
+
+  const result = await shared.store.deliver({
+    deliveryId: runtime.randomId(),
+    to: row.run,
+    kind: delivery.kind,
+    bodyText: encode(delivery),
+    keepOutcome: true,
+    exempt: false,
+  });
+  if (result.outcome === "no-such-workflow") throw new WorkflowNotFoundError(id, namespace);
+  if (result.outcome === "inbox-full") {
+    const limit = options.limits.inboxDeliveries;
+    throw new LimitExceededError(
+      `workflow \`${id}\` has ${limit} unread calls and takes no more: let a host that runs it catch up, and call again`,
+      { workflowId: id, namespace, limit },
+    );
+  }
+  shared.wake([row.run]);
+  const { number } = result;
+  return { applied: (waitOptions = {}) => applied(shared, key, { run: row.run, number }, delivery.kind, waitOptions) };
+}
+
+/** What the store says of how deliveries were answered. */
+export async function lookUpOutcomes(
+  persistence: PersistenceProvider,
+  keys: readonly OutcomeKey[],
+): Promise<readonly LookUp<DeliveryOutcome>[]> {
+  const outcomes = await persistence.deliveryOutcomes(keys.map(({ run, number }) => ({ run, number })));
+  return keys.map(({ run }, index) => {
+    const fact = outcomes[index];
+    return fact === undefined ? { run } : { run, fact };
+  });
+}
+
+function applied(
+  shared: ClientShared,
+  workflow: WorkflowKey,
+  key: OutcomeKey,
+  kind: string,
+  options: WaitOptions,
+): Promise<void> {
+  const answer = awaitApplied(shared, workflow, key, kind, options);
+  // As of a result: an answer that nobody looks at harms nobody.
+  answer.catch(() => {});
+  return answer;
+}
+
+async function awaitApplied(
+  shared: ClientShared,
+  { namespace, id }: WorkflowKey,
+  key: OutcomeKey,
+  kind: string,
+  options: WaitOptions,
+): Promise<void> {
+  const bounds = checkWaitOptions(options);
+  bounds.signal?.throwIfAborted();
+  await shared.open();
+  const timedOut = (): Error =>
+    new ResultTimeoutError(
+      `workflow \`${id}\` has not answered \`${kind}\` within ${bounds.timeoutMs} ms; the call stays in its inbox: see that a host runs its definition`,
+      { workflowId: id, namespace },
+    );
+  const outcome = await bounded(shared.core.runtime.clock, shared.outcomes.wait(key), bounds, timedOut);
+  if (outcome.outcome === "applied") return;
+  throw new RefusedError(
+    `\`${kind}\` of workflow \`${id}\` was refused: ${outcome.reason ?? "no reason is on record"}`,
+    { workflowId: id, namespace },
+  );
+}
+
+function checkOptions(options: object, names: readonly string[]): void {
+  checkObject("the options of this call", options);
+  refuseUnknown("the options of this call", options, names);
+}
+
+const longestReason = 10_000;
+
+function reasonOf(reason: string | undefined): { readonly reason?: string } {
+  if (reason === undefined) return {};
+  if (typeof reason !== "string" || reason.length > longestReason) {
+    throw new InvalidOptionError(
+      `\`reason\` must be a text of at most ${longestReason} characters, got ${describeValue(reason)}`,
+    );
+  }
+  return { reason };
+}
+
+/** Ids of steps may be longer than names: they contain those of the containers around them. */
+function checkStepId(what: string, stepId: unknown): string {
+  if (typeof stepId === "string" && stepId !== "") return stepId;
+  throw new InvalidOptionError(`${what} must be the id of a step, got ${describeValue(stepId)}`);
+}

@@ -1,0 +1,85 @@
+import type { LifecycleEvent } from "../../providers/lifecycle-publisher.ts";
+
+/** How many events wait for a slow reader. Beyond that the oldest are dropped: the newest say how things stand. */
+const longestBuffer = 10_000;
+
+/**
+ * Lifecycle events as an async iterable: buffers what comes between two reads, up to 10,000 events, of which the newest stay.
+ *
+ * It listens from the moment it is made, and until its end: `end()`, or a reader that breaks off.
+ */
+export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
+  #buffer: LifecycleEvent[] = [];
+  /** What was read of the buffer already: cheaper than to shift it for each read. */
+  #read = 0;
+  #readers: {
+    readonly resolve: (result: IteratorResult<LifecycleEvent, undefined>) => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
+  #ended = false;
+  #failure: { readonly error: unknown } | undefined;
+  readonly #onEnd: () => void;
+
+  /** `onEnd` is called once, when nobody wants further events. */
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  push(event: LifecycleEvent): void {
+    if (this.#ended) return;
+    const reader = this.#readers.shift();
+    if (reader !== undefined) return reader.resolve({ value: event, done: false });
+    this.#buffer.push(event);
+    if (this.#buffer.length - this.#read > longestBuffer) this.#read += 1;
+    this.#compact();
+  }
+
+  /** No more events come; those that wait can still be read. With an error, reading beyond them rejects with it, once. */
+  end(error?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const [first, ...others] = this.#readers;
+    this.#readers = [];
+    if (error === undefined) first?.resolve({ value: undefined, done: true });
+    else if (first !== undefined) first.reject(error);
+    else this.#failure = { error };
+    for (const reader of others) reader.resolve({ value: undefined, done: true });
+    this.#onEnd();
+  }
+
+  next(): Promise<IteratorResult<LifecycleEvent, undefined>> {
+    const event = this.#buffer[this.#read];
+    if (event !== undefined) {
+      this.#read += 1;
+      this.#compact();
+      return Promise.resolve({ value: event, done: false });
+    }
+    if (!this.#ended) return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+    const failure = this.#failure;
+    this.#failure = undefined;
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+    return failure === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(failure.error);
+  }
+
+  return(): Promise<IteratorResult<LifecycleEvent, undefined>> {
+    this.#buffer = [];
+    this.#read = 0;
+    this.#failure = undefined;
+    this.end();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.return().then(() => undefined);
+  }
+
+  #compact(): void {
+    if (this.#read < 1_000 || this.#read * 2 < this.#buffer.length) return;
+    this.#buffer = this.#buffer.slice(this.#read);
+    this.#read = 0;
+  }
+}

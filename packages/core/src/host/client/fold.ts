@@ -1,0 +1,68 @@
+import {
+  decodeEntries,
+  decodeState,
+  emptySummary,
+  evolveTurn,
+  initialState,
+  summarize,
+  type StepSummary,
+  type WorkflowState,
+} from "../../engine/index.ts";
+import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
+import type { Run, StoredTurn, WorkflowRow } from "../../providers/records.ts";
+
+/** Turns in one read of a journal. */
+const turnsPerRead = 500;
+
+/** A workflow folded from its journal, up to some turn. */
+export interface Folded {
+  readonly row: WorkflowRow;
+  readonly state: WorkflowState;
+  readonly summary: StepSummary;
+}
+
+/** Folds everything there is: the newest checkpoint and the turns after it. undefined: no such workflow. */
+export async function foldNow(persistence: PersistenceProvider, run: Run): Promise<Folded | undefined> {
+  const [loaded] = await persistence.load([run]);
+  if (loaded === undefined) return undefined;
+  const start = loaded.checkpoint === null ? undefined : decodeState(loaded.checkpoint.stateText);
+  return { row: loaded.row, ...fold(start ?? atFirst(), loaded.turns) };
+}
+
+/**
+ * Folds the turns up to `seq`, from the newest checkpoint where that is not beyond it, else from the beginning. undefined: the
+ * journal does not reach so far.
+ */
+export async function foldUpTo(
+  persistence: PersistenceProvider,
+  run: Run,
+  seq: number,
+): Promise<(Folded & { readonly at: number }) | undefined> {
+  const [loaded] = await persistence.load([run]);
+  if (loaded === undefined) return undefined;
+  const checkpoint = loaded.checkpoint;
+  let folded = checkpoint !== null && checkpoint.seq < seq ? decodeState(checkpoint.stateText) : atFirst();
+  let at = 0;
+  while (folded.state.seq < seq) {
+    const turns = await persistence.turns(run, { from: folded.state.seq + 1, to: seq, limit: turnsPerRead });
+    const last = turns.at(-1);
+    if (last === undefined) return undefined;
+    at = last.at;
+    folded = fold(folded, turns);
+  }
+  return { row: loaded.row, ...folded, at };
+}
+
+function atFirst(): Omit<Folded, "row"> {
+  return { state: initialState(), summary: emptySummary() };
+}
+
+function fold(start: Omit<Folded, "row">, turns: readonly StoredTurn[]): Omit<Folded, "row"> {
+  let state = start.state;
+  for (const { seq, entriesText } of turns) {
+    const entries = decodeEntries(entriesText);
+    state = evolveTurn(state, { seq, entries });
+    for (const entry of entries) summarize(start.summary, entry);
+  }
+  return { state, summary: start.summary };
+}

@@ -1,0 +1,293 @@
+import type { StepLog } from "../../definition/step-context.ts";
+import { StoreError } from "../../errors.ts";
+import type { StoreHint } from "../../providers/persistence-provider.ts";
+import type { Run } from "../../providers/records.ts";
+import type { Clock, Timer } from "../../runtime/runtime.ts";
+
+/** Keys in one look-up. */
+const lookUpBatch = 500;
+/** A key is looked up again soon after it was first, then less and less often. */
+const firstPollMs = 50;
+const slowestPollMs = 1_000;
+/** Many keys are looked up less often: one more millisecond between two rounds for each key, up to this. */
+const slowestCrowdedPollMs = 10_000;
+/** Look-ups that hints may cause at once. Further ones have to wait for time to pass. */
+const hintBurst = 64;
+const hintGapMs = 25;
+
+export interface WatchOptions<Key, Fact> {
+  readonly clock: Clock;
+  readonly log: StepLog;
+  /** What is watched, for the log. */
+  readonly what: string;
+  readonly textOf: (key: Key) => string;
+  /** Asks the store, which is the truth. */
+  readonly lookUp: (keys: readonly Key[]) => Promise<readonly LookUp<Fact>[]>;
+  /** Calls the listener when the store may have changed. */
+  readonly hints: (listener: (hint: StoreHint) => void) => () => void;
+}
+
+/** What the store says of a key. */
+export interface LookUp<Fact> {
+  /** Absent: there is nothing to say yet. */
+  readonly fact?: Fact;
+  /** The workflow it is about, so that hints that name workflows are understood. */
+  readonly run?: Run;
+}
+
+/** One wait for a fact. */
+export interface Waiting<Fact> {
+  readonly promise: Promise<Fact>;
+  /** Gives up; the promise rejects with the reason. */
+  readonly cancel: (reason: unknown) => void;
+}
+
+interface Watched<Key, Fact> {
+  readonly key: Key;
+  readonly waiters: Set<{ readonly resolve: (fact: Fact) => void; readonly reject: (reason: unknown) => void }>;
+  run: Run | undefined;
+  /** How often it was looked up, and when it is to be again. */
+  lookUps: number;
+  nextAt: number;
+}
+
+/**
+ * Waits for facts of the store, many at the price of one.
+ *
+ * A fact is told by whoever knows it (`tell`), or found by a look-up: at once when a wait begins, soon after the store hints at a
+ * change, and every now and then in any case. All keys share the look-ups, in batches, one batch at a time; no key has a timer.
+ */
+export class Watch<Key, Fact> {
+  readonly #options: WatchOptions<Key, Fact>;
+  readonly #watched: Map<string, Watched<Key, Fact>> = new Map();
+  readonly #byRun: Map<Run, Set<string>> = new Map();
+  #requested: Set<string> = new Set();
+  #looking = false;
+  #hintedMeanwhile = false;
+  #poll: Timer | undefined;
+  #pollAt = Number.POSITIVE_INFINITY;
+  /** When all keys are to be looked up, whatever their own times say. */
+  #allAt = Number.POSITIVE_INFINITY;
+  #endHints: (() => void) | undefined;
+  #hintTokens = hintBurst;
+  #hintTokensAt = 0;
+  #keepAlive: NodeJS.Timeout | undefined;
+  #failing = false;
+  #closed: Error | undefined;
+
+  constructor(options: WatchOptions<Key, Fact>) {
+    this.#options = options;
+  }
+
+  /** Waits for the fact of a key. */
+  wait(key: Key): Waiting<Fact> {
+    if (this.#closed !== undefined) return { promise: Promise.reject(this.#closed), cancel: () => {} };
+    const text = this.#options.textOf(key);
+    const watched = this.#watched.get(text) ?? { key, waiters: new Set(), run: undefined, lookUps: 0, nextAt: 0 };
+    this.#watched.set(text, watched);
+    this.#hintTokens = hintBurst;
+    this.#begin();
+    let cancel: (reason: unknown) => void = () => {};
+    const promise = new Promise<Fact>((resolve, reject) => {
+      const waiter = { resolve, reject };
+      watched.waiters.add(waiter);
+      cancel = (reason) => {
+        if (!watched.waiters.delete(waiter)) return;
+        if (watched.waiters.size === 0) this.#forget(text, watched);
+        // An aborted signal's reason is the caller's, whatever it is.
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+        reject(reason);
+      };
+    });
+    this.#request([text]);
+    return { promise, cancel };
+  }
+
+  /** Says what is known from elsewhere. */
+  tell(key: Key, fact: Fact): void {
+    if (this.#watched.size === 0) return;
+    const text = this.#options.textOf(key);
+    const watched = this.#watched.get(text);
+    if (watched !== undefined) this.#settle(text, watched, fact);
+  }
+
+  /** Looks a key up at once, if it is watched: something has happened to it. */
+  check(key: Key): void {
+    if (this.#watched.size > 0) this.#request([this.#options.textOf(key)]);
+  }
+
+  /** The keys that are waited for. */
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  /** Ends every wait, and those to come, with this error. */
+  close(error: Error): void {
+    this.#closed = error;
+    for (const [text, watched] of this.#watched) this.#reject(text, watched, error);
+  }
+
+  #begin(): void {
+    if (this.#keepAlive !== undefined) return;
+    // Polling is upkeep and keeps no process alive, but whoever awaits a result must not see the process end instead. This
+    // timer does nothing else, which is why it may bypass the runtime.
+    this.#keepAlive = setInterval(() => {}, 2 ** 30);
+    this.#endHints = this.#options.hints((hint) => this.#hinted(hint));
+  }
+
+  #forget(text: string, watched: Watched<Key, Fact>): void {
+    this.#watched.delete(text);
+    if (watched.run !== undefined) {
+      const texts = this.#byRun.get(watched.run);
+      texts?.delete(text);
+      if (texts?.size === 0) this.#byRun.delete(watched.run);
+    }
+    if (this.#watched.size > 0) return;
+    clearInterval(this.#keepAlive);
+    this.#keepAlive = undefined;
+    this.#endHints?.();
+    this.#endHints = undefined;
+    this.#poll?.cancel();
+    this.#poll = undefined;
+    this.#pollAt = Number.POSITIVE_INFINITY;
+    this.#allAt = Number.POSITIVE_INFINITY;
+  }
+
+  #settle(text: string, watched: Watched<Key, Fact>, fact: Fact): void {
+    this.#forget(text, watched);
+    for (const waiter of watched.waiters) waiter.resolve(fact);
+    watched.waiters.clear();
+  }
+
+  #reject(text: string, watched: Watched<Key, Fact>, error: unknown): void {
+    this.#forget(text, watched);
+    for (const waiter of watched.waiters) waiter.reject(error);
+    watched.waiters.clear();
+  }
+
+  /** The store may have changed. A busy store hints all the time: beyond a burst, look-ups of all keys keep a distance. */
+  #hinted(hint: StoreHint): void {
+    if (hint.runs !== undefined) {
+      for (const run of hint.runs) this.#request(this.#byRun.get(run) ?? []);
+      return;
+    }
+    // While a look-up is under way, all hints add up to one.
+    this.#hintedMeanwhile = this.#looking;
+    if (this.#looking) return;
+    const now = this.#options.clock.monotonic();
+    const gapMs = Math.max(hintGapMs, this.#watched.size / 4);
+    const earned = Math.floor((now - this.#hintTokensAt) / gapMs);
+    if (earned > 0) {
+      this.#hintTokens = Math.min(hintBurst, this.#hintTokens + earned);
+      this.#hintTokensAt = now;
+    }
+    if (this.#hintTokens > 0) {
+      this.#hintTokens -= 1;
+      this.#request(this.#watched.keys());
+    } else if (this.#allAt === Number.POSITIVE_INFINITY) {
+      this.#allAt = now + gapMs;
+      this.#pollBy(this.#allAt);
+    }
+  }
+
+  #request(texts: Iterable<string>): void {
+    for (const text of texts) if (this.#watched.has(text)) this.#requested.add(text);
+    if (this.#looking || this.#requested.size === 0) return;
+    this.#looking = true;
+    void this.#options.clock.track(this.#lookUpRequested(), "engine");
+  }
+
+  /** Never rejects. */
+  async #lookUpRequested(): Promise<void> {
+    const { clock } = this.#options;
+    await clock.yield();
+    while (this.#requested.size > 0) {
+      const requested = this.#requested;
+      this.#requested = new Set();
+      const batch: string[] = [];
+      for (const text of requested) {
+        if (!this.#watched.has(text)) continue;
+        if (batch.length < lookUpBatch) batch.push(text);
+        else this.#requested.add(text);
+      }
+      await this.#lookUp(batch);
+    }
+    this.#looking = false;
+    if (this.#hintedMeanwhile) this.#hinted({});
+    this.#pollNext();
+  }
+
+  async #lookUp(texts: readonly string[]): Promise<void> {
+    const now = this.#options.clock.monotonic();
+    const asked: Watched<Key, Fact>[] = [];
+    for (const text of texts) {
+      const watched = this.#watched.get(text);
+      if (watched === undefined) continue;
+      watched.nextAt = now + Math.min(firstPollMs * 2 ** Math.min(watched.lookUps, 10), this.#slowestMs());
+      watched.lookUps += 1;
+      asked.push(watched);
+    }
+    if (asked.length === 0) return;
+    try {
+      const found = await this.#options.lookUp(asked.map((watched) => watched.key));
+      this.#failing = false;
+      for (const [index, watched] of asked.entries()) this.#found(watched, found[index]);
+    } catch (error) {
+      this.#lookUpFailed(asked, error);
+    }
+  }
+
+  #found(watched: Watched<Key, Fact>, found: LookUp<Fact> | undefined): void {
+    const text = this.#options.textOf(watched.key);
+    // Told meanwhile, and perhaps asked for anew: the next look-up speaks for that one.
+    if (found === undefined || this.#watched.get(text) !== watched) return;
+    if (found.fact !== undefined) return this.#settle(text, watched, found.fact);
+    if (found.run === undefined || watched.run !== undefined) return;
+    watched.run = found.run;
+    const texts = this.#byRun.get(found.run) ?? new Set();
+    this.#byRun.set(found.run, texts.add(text));
+  }
+
+  #lookUpFailed(asked: readonly Watched<Key, Fact>[], error: unknown): void {
+    if (error instanceof StoreError && error.transient) {
+      // It is asked again; one line in the log is enough.
+      if (!this.#failing) this.#options.log.warn(`${this.#options.what} cannot be read, it is tried again`, { error });
+      this.#failing = true;
+      return;
+    }
+    for (const watched of asked) {
+      const text = this.#options.textOf(watched.key);
+      if (this.#watched.get(text) === watched) this.#reject(text, watched, error);
+    }
+  }
+
+  #slowestMs(): number {
+    return Math.min(Math.max(slowestPollMs, this.#watched.size), slowestCrowdedPollMs);
+  }
+
+  #pollNext(): void {
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (const watched of this.#watched.values()) nextAt = Math.min(nextAt, watched.nextAt);
+    if (nextAt < Number.POSITIVE_INFINITY) this.#pollBy(nextAt);
+  }
+
+  #pollBy(at: number): void {
+    if (at >= this.#pollAt) return;
+    this.#poll?.cancel();
+    this.#pollAt = at;
+    const { clock } = this.#options;
+    this.#poll = clock.setTimer(Math.max(1, at - clock.monotonic()), () => this.#polled(), { background: true });
+  }
+
+  #polled(): void {
+    this.#poll = undefined;
+    this.#pollAt = Number.POSITIVE_INFINITY;
+    const now = this.#options.clock.monotonic();
+    const all = this.#allAt <= now;
+    if (all) this.#allAt = Number.POSITIVE_INFINITY;
+    const due: string[] = [];
+    for (const [text, watched] of this.#watched) if (all || watched.nextAt <= now) due.push(text);
+    if (due.length > 0) this.#request(due);
+    else this.#pollNext();
+  }
+}

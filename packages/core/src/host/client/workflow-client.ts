@@ -1,0 +1,284 @@
+import type { WorkflowDefinition } from "../../definition/definition.ts";
+import type { EventType } from "../../definition/event-type.ts";
+import type { Delivery } from "../../engine/index.ts";
+import { InvalidOptionError } from "../../errors.ts";
+import type { LifecycleEvent, LifecycleEventType } from "../../providers/lifecycle-publisher.ts";
+import type { LifecycleListener } from "../lifecycle-hub.ts";
+import type { TransactionOptions } from "./batches.ts";
+import type { ClientShared } from "./client-shared.ts";
+import {
+  deliver,
+  migrateDelivery,
+  retryDelivery,
+  setDataDelivery,
+  skipDelivery,
+  suspendDelivery,
+  terminateDelivery,
+  type Accepted,
+  type RetryOptions,
+  type SuspendOptions,
+  type TerminateOptions,
+} from "./control.ts";
+import { EventStream } from "./event-stream.ts";
+import { fork, type ForkOptions } from "./fork.ts";
+import { health, type HostHealth } from "./health.ts";
+import { readHistory, type HistoryItem } from "./history.ts";
+import { lifecycleEventTypes } from "./lifecycle-types.ts";
+import { countWorkflows, listWorkflows, type ListFilter, type ListOptions } from "./list.ts";
+import { checkName, describeValue } from "./names.ts";
+import { publish, publishAll, type PublishItem, type PublishOptions, type Published } from "./publish.ts";
+import { readStateAt, readWorkflow } from "./read-workflow.ts";
+import { start, startAll, type StartItem, type StartOptions } from "./start.ts";
+import { workflowHandle, type WorkflowHandle } from "./workflow-handle.ts";
+import type { Page, PageOptions, PastState, WorkflowData, WorkflowDetails, WorkflowSummary } from "./workflow-views.ts";
+
+/** What a workflow of this definition is started with. */
+type DataOf<Definition> = Definition extends WorkflowDefinition<infer Data, any> ? Data : unknown;
+/** The handle of a workflow of this definition. */
+type HandleOf<Definition> = WorkflowHandle<
+  Definition extends WorkflowDefinition<any, infer Result> ? Result : WorkflowData
+>;
+/** What an event of this type carries. */
+type PayloadOf<Event> = Event extends EventType<infer Payload> ? Payload : unknown;
+
+/**
+ * Everything a caller does with workflows, for one namespace and under one name: a `WorkflowHost` is one, and `in` and `as` give
+ * others of the same host. All of it works on a host that was not started, which then runs nothing.
+ */
+export class WorkflowClient {
+  /** The tenant that all calls are for. */
+  readonly namespace: string;
+  readonly #actor: string | undefined;
+  readonly #shared: ClientShared;
+
+  constructor(shared: ClientShared, namespace: string, actor: string | undefined) {
+    this.#shared = shared;
+    this.namespace = namespace;
+    this.#actor = actor;
+  }
+
+  /** The same host for another namespace. */
+  in(namespace: string): WorkflowClient {
+    return new WorkflowClient(this.#shared, checkName("a namespace", namespace), this.#actor);
+  }
+
+  /** The same host in somebody's name: it stands in the history of every workflow that this one controls or repairs. */
+  as(actor: string): WorkflowClient {
+    return new WorkflowClient(this.#shared, this.namespace, checkName("an actor", actor));
+  }
+
+  /**
+   * Starts a workflow. Resolves when it is stored, and so will run whatever happens.
+   *
+   * Where the namespace has a workflow of the same id already, that one is given, with `created: false`. By the definition's id,
+   * the definition must be registered; a definition that is passed need not be on a host that was not started.
+   *
+   * Rejects with `WorkflowIdConflictError` (the id belongs to a workflow of another definition), `ValidationError` (the data
+   * does not fit the definition's schema), `InvalidValueError` (it cannot be stored), `DefinitionNotFoundError`,
+   * `DefinitionConflictError`, `InvalidOptionError`, or a `StoreError` when the store was out of reach for ten seconds: then it
+   * may have been started, and starting again with the same `id` is harmless.
+   */
+  startWorkflow<Data, Result>(
+    definition: WorkflowDefinition<Data, Result>,
+    data: NoInfer<Data>,
+    options?: StartOptions,
+  ): Promise<WorkflowHandle<Result>>;
+  startWorkflow<Result = WorkflowData>(
+    definitionId: string,
+    data?: unknown,
+    options?: StartOptions,
+  ): Promise<WorkflowHandle<Result>>;
+  startWorkflow(
+    definition: WorkflowDefinition | string,
+    data: unknown,
+    options: StartOptions = {},
+  ): Promise<WorkflowHandle<any>> {
+    return this.#shared.call(async () => {
+      const { id, created } = await start(this.#shared, this.namespace, definition, data, options);
+      return workflowHandle(this.#shared, this.namespace, id, created);
+    });
+  }
+
+  /**
+   * Starts at most 500 workflows in one transaction; the handles come in the order of the items. With an item that is not valid,
+   * or whose id is seen to belong to another definition, nothing is started.
+   */
+  startWorkflows<const Definitions extends readonly (WorkflowDefinition | string)[]>(
+    items: {
+      readonly [Index in keyof Definitions]: StartItem<Definitions[Index], NoInfer<DataOf<Definitions[Index]>>>;
+    },
+    options?: TransactionOptions,
+  ): Promise<{ -readonly [Index in keyof Definitions]: HandleOf<Definitions[Index]> }>;
+  startWorkflows(items: readonly StartItem[], options: TransactionOptions = {}): Promise<any> {
+    return this.#shared.call(async () => {
+      const started = await startAll(this.#shared, this.namespace, items, options);
+      return started.map(({ id, created }) => workflowHandle(this.#shared, this.namespace, id, created));
+    });
+  }
+
+  /**
+   * Publishes an event. Resolves when it is stored: who waits for it will get it, and whoever begins to wait later and counts
+   * it. An event for which nobody waits is fine.
+   *
+   * Rejects with `ValidationError` (the payload does not fit the event's schema), `InvalidValueError`, `InvalidOptionError`, or a
+   * `StoreError`: publishing again with the same `id` is harmless.
+   */
+  publishEvent<Payload>(
+    event: EventType<Payload>,
+    key: string,
+    payload: NoInfer<Payload>,
+    options?: PublishOptions,
+  ): Promise<Published>;
+  publishEvent(name: string, key: string, payload?: unknown, options?: PublishOptions): Promise<Published>;
+  publishEvent(
+    event: EventType | string,
+    key: string,
+    payload?: unknown,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    return this.#shared.call(() => publish(this.#shared, this.namespace, event, key, payload, options));
+  }
+
+  /** Publishes at most 500 events in one transaction, in the order of the items. */
+  publishEvents<const Events extends readonly (EventType | string)[]>(
+    items: { readonly [Index in keyof Events]: PublishItem<Events[Index], NoInfer<PayloadOf<Events[Index]>>> },
+    options?: TransactionOptions,
+  ): Promise<readonly Published[]>;
+  publishEvents(items: readonly PublishItem[], options: TransactionOptions = {}): Promise<readonly Published[]> {
+    return this.#shared.call(() => publishAll(this.#shared, this.namespace, items, options));
+  }
+
+  /** A handle of a workflow by its id. Nothing is read; with the definition its result is typed. */
+  handle<Result>(definition: WorkflowDefinition<any, Result>, id: string): WorkflowHandle<Result>;
+  handle<Result = WorkflowData>(id: string): WorkflowHandle<Result>;
+  handle(first: WorkflowDefinition | string, second?: string): WorkflowHandle<any> {
+    return workflowHandle(this.#shared, this.namespace, typeof first === "string" ? first : (second as string), false);
+  }
+
+  /** A workflow as it is now, exactly, also while a host has it in hand; undefined where there is none of this id. */
+  getWorkflow(id: string): Promise<WorkflowDetails | undefined> {
+    return this.#shared.call(() => readWorkflow(this.#shared, this.namespace, id));
+  }
+
+  /** A page of the workflows that match, newest first, as they were when a host last let go of them. */
+  listWorkflows(options: ListOptions = {}): Promise<Page<WorkflowSummary>> {
+    return this.#shared.call(() => listWorkflows(this.#shared, this.namespace, options));
+  }
+
+  /** How many workflows match. */
+  countWorkflows(filter: ListFilter = {}): Promise<number> {
+    return this.#shared.call(() => countWorkflows(this.#shared, this.namespace, filter));
+  }
+
+  /** A page of what has happened to a workflow, oldest first. Rejects with `WorkflowNotFoundError`. */
+  history(id: string, options: PageOptions = {}): Promise<Page<HistoryItem>> {
+    return this.#shared.call(() => readHistory(this.#shared, this.namespace, id, options));
+  }
+
+  /** A workflow as it was after turn `seq` of its history. Costs a reading of the history up to there. */
+  stateAt(id: string, seq: number): Promise<PastState> {
+    return this.#shared.call(() => readStateAt(this.#shared, this.namespace, id, seq));
+  }
+
+  /**
+   * Stops a workflow until `resumeWorkflow`. Steps that are running hear of it by `ctx.signal`, and run again afterwards.
+   *
+   * As all calls that follow, it resolves when it is stored, and nothing but the workflow's own answer is missing: `applied()`
+   * waits for that. Rejects with `WorkflowNotFoundError`, or `LimitExceededError` where its inbox is full.
+   */
+  suspendWorkflow(id: string, options: SuspendOptions = {}): Promise<Accepted> {
+    return this.#deliver(id, () => suspendDelivery(options));
+  }
+
+  /** Lets a suspended workflow go on; what had used up its retries gets new ones. */
+  resumeWorkflow(id: string): Promise<Accepted> {
+    return this.#deliver(id, () => ({ kind: "resume" }));
+  }
+
+  /** Ends a workflow, with `compensate` after undoing what it has done. Its children are terminated with it. */
+  terminateWorkflow(id: string, options: TerminateOptions = {}): Promise<Accepted> {
+    return this.#deliver(id, () => terminateDelivery(options));
+  }
+
+  /** Lets a failed or suspended workflow try again, from the step that failed or from an earlier one. */
+  retryWorkflow(id: string, options: RetryOptions = {}): Promise<Accepted> {
+    return this.#deliver(id, () => retryDelivery(options));
+  }
+
+  /** Gives a step an output by hand, in place of running it. */
+  skipStep(id: string, stepId: string, output?: unknown): Promise<Accepted> {
+    return this.#deliver(id, () => skipDelivery(this.#shared, stepId, output));
+  }
+
+  /** Sets keys of a workflow's data; the others stay. */
+  setData(id: string, patch: Readonly<Record<string, unknown>>): Promise<Accepted> {
+    return this.#deliver(id, () => setDataDelivery(this.#shared, patch));
+  }
+
+  /** Moves a workflow to another version of its definition. Refused where that one lacks a step at which the workflow stands. */
+  migrateWorkflow(id: string, toVersion: number): Promise<Accepted> {
+    return this.#deliver(id, () => migrateDelivery(toVersion));
+  }
+
+  /**
+   * Starts a new workflow that goes on from a past point of another one, which is left alone. What was done before that point
+   * belongs to the original: the fork does not undo it.
+   *
+   * Rejects with `RefusedError` where the workflow had ended at that point.
+   */
+  forkWorkflow(id: string, options: ForkOptions): Promise<WorkflowHandle> {
+    return this.#shared.call(async () => {
+      const forkId = await fork(this.#shared, { namespace: this.namespace, id }, options, this.#actor);
+      return workflowHandle(this.#shared, this.namespace, forkId, true);
+    });
+  }
+
+  /**
+   * Lifecycle events of this namespace, from this host and from others, from now on. Best effort: a reader that is slow by
+   * 10,000 events loses the oldest. Breaking off the loop, or `return()`, ends it; so does the host's stop.
+   */
+  events(): AsyncIterableIterator<LifecycleEvent> {
+    const unsubscribe = this.#subscribe((event) => stream.push(event));
+    const forget = this.#shared.onStop(() => stream.end());
+    const stream = new EventStream(() => {
+      unsubscribe();
+      forget();
+    });
+    return stream;
+  }
+
+  /**
+   * Calls a function with each lifecycle event of this namespace and of one type, or of all with `"*"`. It is called while the
+   * host works: it should be quick. What it throws is logged. Gives a function that ends it.
+   */
+  on(type: LifecycleEventType | "*", listener: LifecycleListener): () => void {
+    if (type !== "*" && !lifecycleEventTypes.includes(type)) {
+      throw new InvalidOptionError(
+        `there is no lifecycle event ${describeValue(type)}: there is "*", ${lifecycleEventTypes.map((each) => `"${each}"`).join(", ")}`,
+      );
+    }
+    if (typeof listener !== "function")
+      throw new InvalidOptionError(`a listener must be a function, got ${describeValue(listener)}`);
+    return this.#subscribe((event) => (type === "*" || event.type === type ? listener(event) : undefined));
+  }
+
+  /** How the host and its providers are. Never rejects: what is wrong stands in the answer. */
+  health(): Promise<HostHealth> {
+    return health(this.#shared);
+  }
+
+  #subscribe(listener: LifecycleListener): () => void {
+    this.#shared.openInBackground();
+    return this.#shared.core.hub.subscribe((event) =>
+      event.namespace === this.namespace ? listener(event) : undefined,
+    );
+  }
+
+  #deliver(id: string, unsigned: () => Delivery): Promise<Accepted> {
+    return this.#shared.call(() => {
+      const delivery = unsigned();
+      const signed = this.#actor === undefined ? delivery : ({ ...delivery, actor: this.#actor } as Delivery);
+      return deliver(this.#shared, { namespace: this.namespace, id }, signed);
+    });
+  }
+}
