@@ -1,1 +1,3 @@
-export {};
+export type { SqliteOptions } from "./connection.ts";
+export { inTransaction } from "./in-transaction.ts";
+export { sqlite } from "./sqlite.ts";

@@ -1,0 +1,100 @@
+import type { Run, WaitingFor, WorkflowRow, WorkflowStatus } from "@wfe/core/providers";
+import { jsonOf, type Session } from "./session.ts";
+
+/** An instance as it is stored, all its tables together. */
+interface StoredRow {
+  readonly run: Run;
+  readonly namespace: string;
+  readonly id: string;
+  readonly uid: string;
+  readonly definitionId: string;
+  readonly version: number;
+  readonly definitionHash: string;
+  readonly status: WorkflowStatus;
+  readonly priority: number;
+  readonly tags: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly completedAt: number | null;
+  readonly dueAt: number | null;
+  readonly owner: string | null;
+  readonly claim: number;
+  readonly signals: number;
+  readonly headSeq: number;
+  readonly last: number | null;
+  readonly parentRun: Run | null;
+  readonly parentPointer: number | null;
+  readonly startText: string;
+  readonly resultText: string | null;
+  readonly errorText: string | null;
+  readonly waitingFor: string | null;
+}
+
+/** A row, and where its journal ends. */
+export interface ReadRow {
+  readonly row: WorkflowRow;
+  readonly headSeq: number;
+  /** The place of its last turn; null where it has none. */
+  readonly last: number | null;
+}
+
+const select = `SELECT w.run, w.namespace, w.id, w.uid, d.id AS definitionId, d.version, d.hash AS definitionHash,
+  w.status, w.priority, w.tags, w.created_at AS createdAt, w.updated_at AS updatedAt, w.completed_at AS completedAt,
+  w.due_at AS dueAt, w.owner, w.claim, h.signals, h.seq AS headSeq, h.last,
+  w.parent_run AS parentRun, w.parent_pointer AS parentPointer, s.text AS startText,
+  e.result AS resultText, e.error AS errorText, w.waiting_for AS waitingFor`;
+const joins = `JOIN wfe_heads h ON h.run = w.run
+  JOIN wfe_definitions d ON d.definition = w.definition
+  JOIN wfe_starts s ON s.run = w.run
+  LEFT JOIN wfe_ends e ON e.run = w.run`;
+
+/** The rows of these workflows, by run; those that are not there are left out. */
+export function readRows(session: Session, runs: readonly Run[]): Map<Run, ReadRow> {
+  const rows = new Map<Run, ReadRow>();
+  const sql = `${select} FROM json_each(?) j CROSS JOIN wfe_workflows w ON w.run = j.value ${joins}`;
+  for (const stored of session.all<StoredRow>(sql, jsonOf(runs))) rows.set(stored.run, readRow(stored));
+  return rows;
+}
+
+/** The rows of these ids, in their order. */
+export function findRows(session: Session, namespace: string, ids: readonly string[]): (WorkflowRow | undefined)[] {
+  const sql = `${select} FROM wfe_workflows w ${joins} WHERE w.namespace = ? AND w.id = ?`;
+  return ids.map((id) => {
+    const stored = session.get<StoredRow>(sql, namespace, id);
+    return stored === undefined ? undefined : readRow(stored).row;
+  });
+}
+
+function readRow(stored: StoredRow): ReadRow {
+  const { tags, waitingFor, parentRun, parentPointer, headSeq, last, ...rest } = stored;
+  return {
+    row: {
+      ...rest,
+      tags: tags === null ? [] : (JSON.parse(tags) as string[]),
+      parent: parentRun === null ? null : { run: parentRun, pointer: parentPointer ?? 0 },
+      waitingFor: waitingFor === null ? [] : (JSON.parse(waitingFor) as WaitingFor[]),
+    },
+    headSeq,
+    last,
+  };
+}
+
+/** The number of a definition in its dictionary; it is added where it is new. */
+export function definitionNumber(session: Session, id: string, version: number, hash: string, format: number): number {
+  const key = `${format}:${version}:${hash}:${id}`;
+  const known = session.definitions.get(key);
+  if (known !== undefined) return known;
+  const find = "SELECT definition FROM wfe_definitions WHERE id = ? AND version = ? AND hash = ? AND format = ?";
+  const number =
+    session.value<number>(find, id, version, hash, format) ??
+    session.insert(
+      "INSERT INTO wfe_definitions (id, version, hash, format) VALUES (?, ?, ?, ?)",
+      id,
+      version,
+      hash,
+      format,
+    );
+  if (number === undefined) throw new TypeError("a row was neither found nor inserted");
+  session.definitions.set(key, number);
+  return number;
+}

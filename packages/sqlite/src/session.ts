@@ -1,0 +1,113 @@
+import type { Run } from "@wfe/core/providers";
+import type Database from "better-sqlite3";
+
+export type Connection = Database.Database;
+type Statement = Database.Statement;
+
+/**
+ * One connection with its prepared statements and the store's time.
+ *
+ * Statements are kept by their text, one per way of reading, so that the SQL stands where it is used.
+ */
+export class Session {
+  readonly db: Connection;
+  readonly now: () => number;
+  /** What this transaction has woken, to be told when it is committed. */
+  readonly woken: Set<Run> = new Set();
+  /** Whether it has changed something that others may wait for, without waking anyone. */
+  changed = false;
+  /** Numbers of definitions that this connection has seen. Cleared by every rollback, since one may have taken a row back. */
+  readonly definitions: Map<string, number> = new Map();
+
+  readonly #statements: Map<string, Statement> = new Map();
+  readonly #plucked: Map<string, Statement> = new Map();
+  readonly #raw: Map<string, Statement> = new Map();
+
+  constructor(db: Connection, now: () => number) {
+    this.db = db;
+    this.now = now;
+  }
+
+  /** Runs it and gives how many rows it has changed. */
+  run(sql: string, ...values: readonly unknown[]): number {
+    return this.statement(sql).run(...values).changes;
+  }
+
+  /** The same, for the number of the row that it has inserted; undefined where it has inserted none. */
+  insert(sql: string, ...values: readonly unknown[]): number | undefined {
+    const { changes, lastInsertRowid } = this.statement(sql).run(...values);
+    return changes === 0 ? undefined : Number(lastInsertRowid);
+  }
+
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what a row holds is known where its SQL stands
+  get<Row>(sql: string, ...values: readonly unknown[]): Row | undefined {
+    return this.statement(sql).get(...values) as Row | undefined;
+  }
+
+  all<Row>(sql: string, ...values: readonly unknown[]): Row[] {
+    return this.statement(sql).all(...values) as Row[];
+  }
+
+  /** The first column of the first row. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
+  value<Value>(sql: string, ...values: readonly unknown[]): Value | undefined {
+    return this.#plucking(sql).get(...values) as Value | undefined;
+  }
+
+  /** The first column of every row. */
+  values<Value>(sql: string, ...values: readonly unknown[]): Value[] {
+    return this.#plucking(sql).all(...values) as Value[];
+  }
+
+  /** Every row as an array: cheaper than objects where there are many. */
+  rows<Row>(sql: string, ...values: readonly unknown[]): Row[] {
+    let statement = this.#raw.get(sql);
+    if (statement === undefined) {
+      statement = this.#prepare(sql).raw();
+      this.#raw.set(sql, statement);
+    }
+    return statement.all(...values) as Row[];
+  }
+
+  statement(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** What was woken, and whether something changed, since it was last asked. */
+  takeHints(): { readonly woken: readonly Run[]; readonly changed: boolean } {
+    const hints = { woken: [...this.woken], changed: this.changed };
+    this.woken.clear();
+    this.changed = false;
+    return hints;
+  }
+
+  /** Call after every rollback, of a savepoint too. */
+  forget(): void {
+    this.definitions.clear();
+  }
+
+  #plucking(sql: string): Statement {
+    let statement = this.#plucked.get(sql);
+    if (statement === undefined) {
+      statement = this.#prepare(sql).pluck();
+      this.#plucked.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #prepare(sql: string): Statement {
+    // The application may read its own numbers as BigInt, on a connection that it shares with us.
+    const statement = this.db.prepare(sql);
+    return statement.safeIntegers(false);
+  }
+}
+
+/** JSON of run numbers, for `json_each`. */
+export function jsonOf(runs: Iterable<Run>): string {
+  return `[${[...runs].join(",")}]`;
+}

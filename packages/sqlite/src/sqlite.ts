@@ -1,0 +1,133 @@
+import type { Clock, Provider, ProviderContext, Runtime } from "@wfe/core/providers";
+import { InvalidOptionError, StoreError } from "@wfe/core/providers";
+import { openConnection, openNow, type SqliteOptions, type Target, targetOf } from "./connection.ts";
+import { Hints } from "./hints.ts";
+import { sqliteLifecycle } from "./lifecycle.ts";
+import { sqliteLock } from "./lock.ts";
+import { migrate, storeIdOf } from "./migrate.ts";
+import { sqlitePersistence } from "./persistence.ts";
+import { sqliteQueue } from "./queue.ts";
+import { type Connection, Session } from "./session.ts";
+import { Transactions } from "./transactions.ts";
+
+/** What the parts of an open provider share. */
+export interface OpenStore {
+  readonly target: Target;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly now: () => number;
+  readonly transactions: Transactions;
+  /** Sessions on connections of the application, whose transactions are joined. */
+  readonly callers: WeakMap<Connection, Session>;
+  /** Which store this is, whatever its file is called. */
+  readonly storeId: string;
+}
+
+/**
+ * WFE in one SQLite file, which may be the application's own: its tables begin with `wfe_`. Any number of hosts and processes
+ * of one machine may share it. Persistence, lock, queue and lifecycle.
+ *
+ * Takes a path, `":memory:"`, or a Database of better-sqlite3, to whose file it opens a connection of its own (a database in
+ * memory is shared as it is). The file is put into WAL mode.
+ */
+export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptions = {}): Provider {
+  if (options.synchronous !== undefined && options.synchronous !== "full" && options.synchronous !== "normal") {
+    throw new InvalidOptionError(
+      `\`synchronous\` must be "full" or "normal", got ${JSON.stringify(options.synchronous)}`,
+    );
+  }
+  const target = targetOf(fileOrDatabase);
+  const hints = new Hints();
+  let opens = 0;
+  let store: OpenStore | undefined;
+  let opening: Promise<void> | undefined;
+
+  const opened = (): OpenStore => {
+    if (store !== undefined) return store;
+    throw closed(target);
+  };
+  const persistence = sqlitePersistence(opened, hints);
+  const lifecycle = sqliteLifecycle(() => store);
+  hints.foreign.add(lifecycle.look);
+
+  const open = async ({ runtime }: ProviderContext): Promise<void> => {
+    store = await openStore(target, options, runtime, hints);
+    const { transactions, clock } = store;
+    hints.start(clock, () => (transactions.inside ? undefined : transactions.session));
+    lifecycle.start();
+  };
+
+  const close = async (): Promise<void> => {
+    await lifecycle.stop();
+    hints.stop();
+    const { transactions } = opened();
+    store = undefined;
+    transactions.close(closed(target));
+    if (target.shared === undefined) transactions.session.db.close();
+  };
+
+  return {
+    name: "sqlite",
+    persistence,
+    lock: sqliteLock(() => (store === undefined ? "sqlite" : `sqlite:${store.storeId}`), opened),
+    queue: sqliteQueue(persistence, hints),
+    lifecycle,
+
+    open: async (context) => {
+      // Two clocks would give two answers to what is due, and which one would depend on who opened first.
+      if (store !== undefined && store.clock !== context.runtime.clock) {
+        throw new InvalidOptionError("hosts that share a sqlite() need one clock: give them the same `clock`");
+      }
+      opens += 1;
+      opening ??= open(context);
+      try {
+        await opening;
+      } catch (error) {
+        opens -= 1;
+        if (opens === 0) opening = undefined;
+        throw error;
+      }
+    },
+
+    close: async () => {
+      if (opens === 0) return;
+      opens -= 1;
+      if (opens > 0) return;
+      opening = undefined;
+      await close();
+    },
+
+    ping: async () => {
+      await opened().transactions.read((session) => session.value("SELECT 1 FROM wfe_meta"));
+    },
+  };
+}
+
+async function openStore(target: Target, options: SqliteOptions, runtime: Runtime, hints: Hints): Promise<OpenStore> {
+  const now = (): number => runtime.clock.now();
+  const db = await openConnection(target, options);
+  const transactions = new Transactions({
+    name: target.name,
+    session: new Session(db, now),
+    reconnect: target.file === undefined ? undefined : () => new Session(openNow(target, options), now),
+    committed: (session) => hints.committed(session),
+  });
+  try {
+    // Always a write, so that a file that cannot be written is found now.
+    const storeId = await transactions.write((session) => {
+      migrate(session, target.name, runtime.randomId());
+      return storeIdOf(session);
+    });
+    return { target, runtime, clock: runtime.clock, now, transactions, callers: new WeakMap(), storeId };
+  } catch (error) {
+    if (target.shared === undefined) transactions.session.db.close();
+    throw error;
+  }
+}
+
+function closed(target: Target): StoreError {
+  return new StoreError("STORE_CLOSED", `${target.name} is not open: start the host that uses it, or call \`open\``, {
+    outcome: "not-applied",
+    transient: false,
+  });
+}
