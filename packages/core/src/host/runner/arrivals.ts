@@ -1,0 +1,81 @@
+import { decode } from "../../codec/index.ts";
+import type { WorkflowDefinition } from "../../definition/definition.ts";
+import type { Delivery, Input, RetryBase, StreamInput } from "../../engine/inputs.ts";
+import { findRetryBase } from "../../engine/repair.ts";
+import { decodeEntries } from "../../engine/records.ts";
+import type { WorkflowState } from "../../engine/state.ts";
+import { awaitedStreams } from "../../engine/work.ts";
+import type { StreamEvents } from "../../providers/persistence-provider.ts";
+import type { Run, StoredDelivery } from "../../providers/records.ts";
+import type { StoreReads } from "./store-reads.ts";
+
+/** Events of one stream that are read at once: a wait takes one, and what waits next on the line is read again. */
+const eventsAtOnce = 16;
+
+/** What has come for a workflow from outside. */
+export interface Arrivals {
+  /** The row's value before the rest was read. */
+  readonly signals: number;
+  readonly inputs: readonly Input[];
+  /** Whether deliveries were left for the next time. */
+  readonly more: boolean;
+}
+
+/** Reads inbox and streams, and what is needed to decide the deliveries. */
+export async function readArrivals(reads: StoreReads, workflow: { readonly run: Run; readonly namespace: string }, definition: WorkflowDefinition, state: WorkflowState): Promise<Arrivals> {
+  const awaited = awaitedStreams(state);
+  const { signals, deliveries, events } = await reads.pull({
+    ...workflow,
+    streams: awaited.map(({ name, key, after, since }) => ({ name, key, after, since, limit: eventsAtOnce })),
+  });
+  const inputs: Input[] = [];
+  let more = false;
+  for (const delivery of deliveries) {
+    if (delivery.number <= state.inboxRead) continue;
+    const body = decode(delivery.bodyText) as Delivery;
+    if (!needsBase(body)) {
+      inputs.push(deliveryInput(delivery, body));
+      continue;
+    }
+    // Where it goes back to depends on the state, so it is decided alone.
+    more = inputs.length > 0 || delivery !== deliveries.at(-1);
+    if (inputs.length === 0) inputs.push({ ...deliveryInput(delivery, body), ...(await baseOf(reads, workflow.run, definition, state, body)) });
+    break;
+  }
+  const byPointer = Map.groupBy(awaited.keys(), (index) => awaited[index]?.pointer ?? -1);
+  for (const [pointer, indexes] of byPointer) {
+    const streams = indexes.flatMap((index) => streamInput(awaited[index]?.label ?? "", events[index]));
+    if (streams.length > 0) inputs.push({ kind: "events", pointer, streams });
+  }
+  return { signals, inputs, more };
+}
+
+function deliveryInput({ number }: StoredDelivery, delivery: Delivery): Extract<Input, { kind: "delivery" }> {
+  return { kind: "delivery", number, delivery };
+}
+
+function needsBase(delivery: Delivery): delivery is Extract<Delivery, { kind: "retry" | "skip-step" }> {
+  return delivery.kind === "retry" || delivery.kind === "skip-step";
+}
+
+/** Reads the whole journal, where the repair goes back in it. */
+async function baseOf(
+  reads: StoreReads,
+  run: Run,
+  definition: WorkflowDefinition,
+  state: WorkflowState,
+  delivery: Extract<Delivery, { kind: "retry" | "skip-step" }>,
+): Promise<{ readonly base?: RetryBase | { readonly refused: string } }> {
+  const from = delivery.kind === "retry" ? delivery.from : delivery.stepId;
+  const goesBack = delivery.kind === "retry" ? state.phase !== "active" && !(state.phase === "suspended" && from === undefined) : state.phase === "failed";
+  if (!goesBack || state.phase === "completed" || state.stuckUndo !== null) return {};
+  const turns = (await reads.journal(run, state.seq)).map(({ seq, at, entriesText }) => ({ seq, at, entries: decodeEntries(entriesText) }));
+  return { base: findRetryBase(definition, state, turns, from) };
+}
+
+/** Nothing where nothing has come. */
+function streamInput(label: string, read: StreamEvents | undefined): StreamInput[] {
+  if (read === undefined || (read.events.length === 0 && read.expiredThrough === 0)) return [];
+  const events = read.events.map(({ payloadText, ...event }) => ({ ...event, payload: decode(payloadText) }));
+  return [{ label, events, expiredThrough: read.expiredThrough, expiredAt: read.expiredAt }];
+}

@@ -1,0 +1,188 @@
+import { handOut } from "../../codec/index.ts";
+import type { StepContext } from "../../definition/step-context.ts";
+import type { StepClass, StepFunction } from "../../definition/nodes.ts";
+import type { Attempt } from "../../engine/work.ts";
+import { InvalidOptionError, type AbortReason } from "../../errors.ts";
+import type { Timer } from "../../runtime/runtime.ts";
+import type { HostCore, Middleware } from "../core/host-core.ts";
+import { abortedError, BodyContext, type ContextOwner } from "./body-context.ts";
+import type { BodyTally } from "./body-tally.ts";
+
+/** Who runs a body, and hears of its end. May be called in the middle of `begin`, when the body is synchronous. */
+export interface BodyOwner {
+  bodyEnded(body: Body, mode: "running" | "straggler", returned: boolean, value: unknown): void;
+  bodyTimedOut(body: Body): void;
+}
+
+/**
+ * One attempt of a step's body.
+ *
+ * `running`: its result is wanted. `straggler`: it was stopped, and an undoing wants to know how it ends. `left`: nobody cares
+ * any more, it is only counted.
+ */
+export class Body implements ContextOwner {
+  readonly attempt: Attempt;
+  readonly core: HostCore;
+  readonly #owner: BodyOwner;
+  readonly #tally: BodyTally;
+  #mode: "running" | "straggler" | "left" | "ended" = "running";
+  #abortReason: AbortReason | undefined;
+  #controller: AbortController | undefined;
+  #timer: Timer | undefined;
+  #tx: unknown;
+
+  constructor(core: HostCore, owner: BodyOwner, tally: BodyTally, attempt: Attempt) {
+    this.core = core;
+    this.#owner = owner;
+    this.#tally = tally;
+    this.attempt = attempt;
+  }
+
+  get pointer(): number {
+    return this.attempt.pointer;
+  }
+
+  get mode(): "running" | "straggler" | "left" | "ended" {
+    return this.#mode;
+  }
+
+  get live(): boolean {
+    return this.#mode === "running";
+  }
+
+  get tx(): unknown {
+    return this.#tx;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(abortedError(this.attempt, this.#abortReason));
+    }
+    return this.#controller.signal;
+  }
+
+  /** The last reason it was aborted for; undefined: it was not. */
+  get abortReason(): AbortReason | undefined {
+    return this.#abortReason;
+  }
+
+  /** Runs the body and tells the owner when it has ended: at once where it is synchronous. */
+  begin(): void {
+    this.#tally.began();
+    this.#startTimer();
+    let result: unknown;
+    try {
+      result = this.#call(false);
+      if (isThenable(result)) {
+        const ended = Promise.resolve(result).then(
+          (value) => this.#end(true, value),
+          (error: unknown) => this.#end(false, error),
+        );
+        void this.core.runtime.clock.track(ended, "body");
+        return;
+      }
+    } catch (error) {
+      this.#end(false, error);
+      return;
+    }
+    this.#end(true, result);
+  }
+
+  /**
+   * Runs the body with a transaction's client and gives what it gives: a promise where it, or a middleware, is asynchronous. Who
+   * calls says by `endTransaction` when all is over.
+   */
+  runInTransaction(tx: unknown): unknown {
+    this.#tally.began();
+    this.#tx = tx;
+    this.#startTimer();
+    return this.#call(true);
+  }
+
+  endTransaction(): void {
+    this.#tx = undefined;
+    this.#stopTimer();
+    if (this.#mode !== "ended") this.#tally.ended(this.#mode === "left");
+    this.#mode = "ended";
+  }
+
+  /** Tells the body to end. It may take no notice. */
+  abort(reason: AbortReason): void {
+    if (this.#mode === "ended") return;
+    this.#abortReason ??= reason;
+    this.#controller?.abort(abortedError(this.attempt, reason));
+  }
+
+  /** Its attempt is over, but an undoing waits for its end. */
+  becomeStraggler(): void {
+    if (this.#mode !== "running") return;
+    this.#stopTimer();
+    this.#mode = "straggler";
+  }
+
+  /** Whatever it still does is of no consequence. */
+  leave(): void {
+    if (this.#mode === "left" || this.#mode === "ended") return;
+    this.#stopTimer();
+    this.#mode = "left";
+    this.#tally.left();
+  }
+
+  #end(returned: boolean, value: unknown): void {
+    this.#stopTimer();
+    const mode = this.#mode;
+    this.#mode = "ended";
+    this.#tally.ended(mode === "left");
+    if (mode === "running" || mode === "straggler") this.#owner.bodyEnded(this, mode, returned, value);
+  }
+
+  #call(raw: boolean): unknown {
+    const { input, node } = this.attempt;
+    const context = new BodyContext(this);
+    const { middleware, createStep } = this.core.options;
+    const step = (): unknown => {
+      const given = handOut(input);
+      if (!node.isClass) return (node.body as StepFunction)(given, context);
+      return createStep(node.body as StepClass).run(given, context);
+    };
+    return middleware.length === 0 ? step() : through(middleware, 0, context, step, raw);
+  }
+
+  #startTimer(): void {
+    const { timeoutMs } = this.attempt;
+    if (timeoutMs === undefined) return;
+    this.#timer = this.core.runtime.clock.setTimer(timeoutMs, () => {
+      this.#timer = undefined;
+      if (this.#mode !== "running") return;
+      this.abort("timeout");
+      this.#owner.bodyTimedOut(this);
+    });
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}
+
+/** `raw`: `next` gives what the step gives, so that a synchronous transaction can stay synchronous; else always a promise. */
+function through(middleware: readonly Middleware[], index: number, context: StepContext, step: () => unknown, raw: boolean): unknown {
+  const layer = middleware[index];
+  if (layer === undefined) return step();
+  let called = false;
+  return layer(context, () => {
+    if (called) throw new InvalidOptionError("a middleware called `next` twice: an attempt runs its step once; use `onError(retry(...))` to run it again");
+    called = true;
+    const inner = (): unknown => through(middleware, index + 1, context, step, raw);
+    return raw ? (inner() as Promise<unknown>) : settled(inner);
+  });
+}
+
+async function settled(call: () => unknown): Promise<unknown> {
+  return await call();
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,184 @@
+import type { ClaimedWorkflow, ClaimRequest } from "../../providers/persistence-provider.ts";
+import { recordFormat } from "../../providers/records.ts";
+import type { Timer } from "../../runtime/runtime.ts";
+import type { HostCore } from "../core/host-core.ts";
+
+export interface DispatcherOptions {
+  /** The lease to claim under; undefined: none can be claimed now. */
+  readonly lease: () => string | undefined;
+  readonly freeSlots: () => number;
+  /** Takes claimed workflows into hand. */
+  readonly take: (claimed: readonly ClaimedWorkflow[]) => void;
+}
+
+/** The timer for the next due time looks again after so long, since the store's clock may have been set. */
+const longestWaitMs = 3_600_000;
+const advancedAtOnce = 500;
+
+/**
+ * Fills free slots with due workflows.
+ *
+ * Hints of store and queue, freed slots and the time at which something is due next all lead to a sweep of the store's due index;
+ * so does a slow poll, which is what counts when every hint is lost. Sweeps never overlap, each call is bounded, and a host
+ * without a free slot does not ask.
+ */
+export class Dispatcher {
+  readonly #core: HostCore;
+  readonly #options: DispatcherOptions;
+  #stopped = false;
+  #sweeping = false;
+  #sweep: Promise<void> = Promise.resolve();
+  #again = false;
+  #queueHinted = true;
+  /** More was due than there were slots. */
+  #starved = false;
+  #pollTimer: Timer | undefined;
+  #dueTimer: Timer | undefined;
+  #dueTimerAt = Number.POSITIVE_INFINITY;
+  /** A due time that was there although nothing could be claimed: looked for again by the next poll only. */
+  #stuckAt: number | undefined;
+
+  constructor(core: HostCore, options: DispatcherOptions) {
+    this.#core = core;
+    this.#options = options;
+  }
+
+  /** Whether a claim may be under way. */
+  get isSweeping(): boolean {
+    return this.#sweeping;
+  }
+
+  start(): void {
+    this.#schedulePoll();
+    this.poke();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#pollTimer?.cancel();
+    this.#dueTimer?.cancel();
+  }
+
+  /** Resolves when no claim is under way. */
+  async settled(): Promise<void> {
+    await this.#sweep;
+  }
+
+  /** Something may be due. */
+  poke(): void {
+    if (this.#stopped) return;
+    this.#again = true;
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    this.#sweep = this.#core.runtime.clock.track(this.#sweepUntilDone(), "engine");
+  }
+
+  /** The queue may have something. */
+  pokeQueue(): void {
+    this.#queueHinted = true;
+    this.poke();
+  }
+
+  /** A slot has become free. */
+  freed(): void {
+    if (this.#starved) this.poke();
+  }
+
+  /** A workflow was let go until then. */
+  noteDue(dueAt: number): void {
+    if (dueAt <= this.#core.engineNow()) this.poke();
+    else if (dueAt < this.#dueTimerAt) this.#wakeAt(dueAt);
+  }
+
+  /** Never rejects. */
+  async #sweepUntilDone(): Promise<void> {
+    await this.#core.runtime.clock.yield();
+    while (this.#again && !this.#stopped) {
+      this.#again = false;
+      try {
+        await this.#sweepOnce();
+      } catch (error) {
+        // The poll tries again. What was claimed although its answer was lost is found by the heartbeat.
+        if (!this.#stopped) this.#core.log.warn("due workflows could not be claimed; trying again", { error });
+      }
+    }
+    this.#sweeping = false;
+  }
+
+  async #sweepOnce(): Promise<void> {
+    const lease = this.#options.lease();
+    const definitions = this.#core.registry.all();
+    if (lease === undefined || definitions.length === 0) return;
+    const limit = Math.min(this.#options.freeSlots(), this.#core.options.limits.batch);
+    this.#starved = limit <= 0;
+    if (this.#starved) return;
+    const request: ClaimRequest = { lease, limit, definitions, format: recordFormat };
+    if (this.#queueHinted) await this.#pullFromQueue(request);
+    const left = Math.min(limit, this.#options.freeSlots());
+    if (left <= 0) {
+      this.#starved = true;
+      return;
+    }
+    const claimed = await this.#core.providers.persistence.claim({ ...request, limit: left });
+    this.#take(claimed);
+    if (claimed.length >= left) this.#again = true;
+    else if (!this.#again) await this.#lookAhead(request, claimed.length > 0);
+  }
+
+  async #pullFromQueue(request: ClaimRequest): Promise<void> {
+    const { queue, persistence } = this.#core.providers;
+    this.#queueHinted = false;
+    const { claimed, candidates } = await queue.pull({ ...request, visibilityMs: this.#core.options.leaseMs });
+    this.#take(claimed);
+    if (candidates.length > 0) {
+      this.#take(await persistence.claim({ ...request, runs: candidates.map(({ run }) => run) }));
+      await queue.remove(candidates);
+    }
+    this.#queueHinted ||= claimed.length + candidates.length >= request.limit;
+  }
+
+  #take(claimed: readonly ClaimedWorkflow[]): void {
+    if (claimed.length > 0) this.#options.take(claimed);
+  }
+
+  /** Sets the timer for what is due next. */
+  async #lookAhead({ definitions }: ClaimRequest, claimedSome: boolean): Promise<void> {
+    const { persistence } = this.#core.providers;
+    const next = await persistence.nextDueAt(definitions);
+    this.#dueTimer?.cancel();
+    this.#dueTimerAt = Number.POSITIVE_INFINITY;
+    if (next === null) return;
+    if (next > this.#core.engineNow()) return this.#wakeAt(next);
+    if (next === this.#stuckAt && !claimedSome) return;
+    // An event may have become effective, or waiters may be left to be woken; or somebody else was quicker.
+    this.#stuckAt = next;
+    this.#again = true;
+    if (!claimedSome) await persistence.advanceEvents(advancedAtOnce);
+  }
+
+  #wakeAt(dueAt: number): void {
+    if (this.#stopped) return;
+    this.#dueTimer?.cancel();
+    this.#dueTimerAt = dueAt;
+    const delayMs = Math.min(Math.max(1, dueAt - this.#core.engineNow()), longestWaitMs);
+    this.#dueTimer = this.#core.runtime.clock.setTimer(delayMs, () => {
+      this.#dueTimerAt = Number.POSITIVE_INFINITY;
+      this.poke();
+    });
+  }
+
+  #schedulePoll(): void {
+    if (this.#stopped) return;
+    const { clock, random } = this.#core.runtime;
+    const delayMs = this.#core.options.pollMs * (0.9 + random() * 0.2);
+    this.#pollTimer = clock.setTimer(
+      delayMs,
+      () => {
+        this.#stuckAt = undefined;
+        this.pokeQueue();
+        this.#schedulePoll();
+      },
+      { background: true },
+    );
+  }
+}

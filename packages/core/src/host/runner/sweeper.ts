@@ -1,0 +1,134 @@
+import type { Lease } from "../../providers/lock-provider.ts";
+import type { Timer } from "../../runtime/runtime.ts";
+import type { HostCore } from "../core/host-core.ts";
+
+export interface SweeperOptions {
+  readonly lease: () => Lease | undefined;
+  /** Workflows have become due. */
+  readonly poke: () => void;
+}
+
+/** Workflows freed, events advanced and records deleted by one call. */
+const batch = 500;
+/** Calls of one round: the rest waits for the next. */
+const mostCalls = 20;
+/** How often retention deletes. */
+const purgePeriodMs = 60_000;
+
+/**
+ * The upkeep of a store that every host does now and then: takes workflows from dead hosts, does what time has made due among
+ * events, deletes what retention no longer keeps. Every call is bounded, and the rounds of several hosts fall at random times.
+ */
+export class Sweeper {
+  readonly #core: HostCore;
+  readonly #options: SweeperOptions;
+  #timer: Timer | undefined;
+  #stopped = false;
+  #purgedAt = Number.NEGATIVE_INFINITY;
+  #lagMs = 0;
+
+  constructor(core: HostCore, options: SweeperOptions) {
+    this.#core = core;
+    this.#options = options;
+  }
+
+  /** How late the oldest due work was, when it was looked for last. */
+  get lagMs(): number {
+    return this.#lagMs;
+  }
+
+  /** What a process of this machine left behind when it died goes on at once; all else from time to time. */
+  async start(): Promise<void> {
+    await this.takeFromTheDead();
+    this.#schedule();
+  }
+
+  takeFromTheDead(): Promise<void> {
+    return this.#core.runtime.clock.track(
+      this.#attempt("workflows of dead hosts", () => this.#takeFromTheDead()),
+      "engine",
+    );
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    const { clock, random } = this.#core.runtime;
+    // Longer than the heartbeat: where time leaps (a machine that slept), hosts renew their leases before any of them is reaped.
+    const delayMs = (this.#core.options.leaseMs / 2) * (0.9 + random() * 0.2);
+    const round = (): void => void clock.track(this.#round(), "engine").then(() => this.#schedule());
+    this.#timer = clock.setTimer(delayMs, round, { background: true });
+  }
+
+  /** Never rejects. */
+  async #round(): Promise<void> {
+    await this.#attempt("workflows of dead hosts", () => this.#takeFromTheDead());
+    await this.#attempt("events", () => this.#advanceEvents());
+    await this.#attempt("lag", () => this.#measureLag());
+    await this.#attempt("retention", () => this.#purge());
+  }
+
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!this.#stopped) this.#core.log.warn(`upkeep (${what}) failed; it is done again in the next round`, { error });
+    }
+  }
+
+  async #takeFromTheDead(): Promise<void> {
+    const { persistence, lock } = this.#core.providers;
+    const own = this.#options.lease()?.id;
+    const others = (await persistence.owners()).filter((owner) => owner !== own);
+    if (others.length === 0) return;
+    const dead = await lock.reap(others);
+    if (dead.length === 0) return;
+    let freed = 0;
+    for (let calls = 0; calls < mostCalls; calls++) {
+      const count = await persistence.orphan(dead, batch);
+      freed += count;
+      if (count < batch) break;
+    }
+    if (freed === 0) return;
+    this.#core.log.info("took workflows from hosts that have died", { workflows: freed, hosts: dead.length });
+    this.#options.poke();
+  }
+
+  async #advanceEvents(): Promise<void> {
+    for (let calls = 0; calls < mostCalls; calls++) {
+      if (!(await this.#core.providers.persistence.advanceEvents(batch))) return;
+    }
+  }
+
+  async #measureLag(): Promise<void> {
+    const due = await this.#core.providers.persistence.nextDueAt(this.#core.registry.all());
+    this.#lagMs = due === null ? 0 : Math.max(0, this.#core.engineNow() - due);
+  }
+
+  async #purge(): Promise<void> {
+    const { retention } = this.#core.options;
+    const { clock } = this.#core.runtime;
+    const lease = this.#options.lease();
+    if (lease === undefined || (retention.workflowsMs === undefined && retention.eventsMs === undefined)) return;
+    if (clock.monotonic() - this.#purgedAt < purgePeriodMs) return;
+    const [mine] = await this.#core.providers.lock.acquire(["purge"], lease);
+    if (mine !== true) return;
+    const now = this.#core.engineNow();
+    const bounds = {
+      ...(retention.workflowsMs === undefined ? {} : { workflowsBefore: now - retention.workflowsMs }),
+      ...(retention.eventsMs === undefined ? {} : { eventsBefore: now - retention.eventsMs }),
+    };
+    for (let calls = 0; calls < mostCalls; calls++) {
+      const gone = await this.#core.providers.persistence.purge({ ...bounds, limit: batch });
+      if (gone.workflows + gone.events === 0) {
+        this.#purgedAt = clock.monotonic();
+        return;
+      }
+    }
+  }
+}

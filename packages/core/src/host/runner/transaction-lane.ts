@@ -1,0 +1,72 @@
+import { StoreError } from "../../errors.ts";
+import type { CommitResult, TransactionalTurn } from "../../providers/persistence-provider.ts";
+import type { HostCore } from "../core/host-core.ts";
+
+/** How a transactional turn ended; `not-applied`: it may be tried again; `unknown`: it may have been stored, or may still be. */
+export type TransactionResult = CommitResult | { readonly outcome: "not-applied" | "unknown"; readonly error: unknown };
+
+interface Submitted {
+  readonly turn: TransactionalTurn;
+  readonly settle: (result: TransactionResult) => void;
+}
+
+/** Transactions of asynchronous drivers that are open at once. */
+const mostOpen = 8;
+
+/**
+ * The way of transactional steps to the store, apart from other turns: their bodies may take their time.
+ *
+ * With a synchronous driver everything that is ready goes in one call, and is committed together. As soon as one has turned out
+ * to be asynchronous, each goes alone, so that a slow one holds up nobody else.
+ */
+export class TransactionLane {
+  readonly #core: HostCore;
+  #queue: Submitted[] = [];
+  #scheduled = false;
+  #open = 0;
+  #asynchronous = false;
+
+  constructor(core: HostCore) {
+    this.#core = core;
+  }
+
+  submit(turn: TransactionalTurn, settle: (result: TransactionResult) => void): void {
+    this.#queue.push({ turn, settle });
+    this.#schedule();
+  }
+
+  /** An `execute` has given a promise. */
+  sawAsynchronous(): void {
+    this.#asynchronous = true;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#queue.length === 0) return;
+    this.#scheduled = true;
+    void this.#core.runtime.clock.track(this.#start(), "engine");
+  }
+
+  async #start(): Promise<void> {
+    await this.#core.runtime.clock.yield();
+    this.#scheduled = false;
+    while (this.#queue.length > 0 && this.#open < mostOpen) {
+      const batch = this.#queue.splice(0, this.#asynchronous ? 1 : this.#core.options.limits.batch);
+      this.#open += 1;
+      // What a driver waits for may be the body, which may wait for a timer: bodies are not the engine's own work.
+      void this.#core.runtime.clock.track(this.#send(batch), "body");
+    }
+  }
+
+  async #send(batch: readonly Submitted[]): Promise<void> {
+    let results: readonly TransactionResult[];
+    try {
+      results = await this.#core.providers.persistence.commit(batch.map(({ turn }) => turn));
+    } catch (error) {
+      const notApplied = error instanceof StoreError && error.outcome === "not-applied";
+      results = batch.map(() => ({ outcome: notApplied ? "not-applied" : "unknown", error }));
+    }
+    this.#open -= 1;
+    for (const [index, { settle }] of batch.entries()) settle(results[index] ?? { outcome: "unknown", error: new TypeError("the store gave too few results") });
+    this.#schedule();
+  }
+}

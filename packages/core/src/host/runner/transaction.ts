@@ -1,0 +1,199 @@
+import type { WorkflowDefinition } from "../../definition/definition.ts";
+import { decide } from "../../engine/decide.ts";
+import type { Decision } from "../../engine/decision.ts";
+import type { Input } from "../../engine/inputs.ts";
+import { FatalError, StoreError, type AbortReason } from "../../errors.ts";
+import type { CommitResult, TurnCommit } from "../../providers/persistence-provider.ts";
+import type { Run } from "../../providers/records.ts";
+import type { Attempt } from "../../engine/work.ts";
+import { backOffMs } from "../core/back-off.ts";
+import { returnedInput, threwInput, timedOutInput, unstorableInput } from "./attempt-result.ts";
+import { Body, isThenable, type BodyOwner } from "./body.ts";
+import { liveChildren, prepareChildrenNow, Refusals, type Parent, type PreparedChildren } from "./children.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import type { TransactionResult } from "./transaction-lane.ts";
+
+/** A decided turn, as the workflow keeps it. */
+interface FlightLike {
+  readonly turn: TurnCommit;
+}
+
+export interface TransactionParts<Flight extends FlightLike> {
+  readonly parent: Parent;
+  readonly definition: WorkflowDefinition;
+  readonly attempt: Attempt;
+  /** Whether the workflow is still in hand. */
+  readonly isWanted: () => boolean;
+  readonly flightOf: (inputs: readonly Input[], decision: Decision, children: PreparedChildren) => Flight;
+  readonly ended: (outcome: TransactionOutcome<Flight>) => void;
+}
+
+export type TransactionOutcome<Flight> =
+  /** The store has answered for this turn. */
+  | { readonly kind: "settled"; readonly flight: Flight; readonly result: CommitResult }
+  /** Nothing was stored, and this is to be decided instead. */
+  | { readonly kind: "failed"; readonly input: Input }
+  /** The turn may have been stored, or may still be. */
+  | { readonly kind: "unknown"; readonly flight: Flight }
+  /** The journal goes on otherwise. */
+  | { readonly kind: "lost" };
+
+/** Thrown out of the transaction, so that all is undone: the step fails with this input. */
+class FailsWith extends Error {
+  readonly input: Input;
+  constructor(input: Input) {
+    super("the step has failed");
+    this.input = input;
+  }
+}
+
+/**
+ * An attempt of a transactional step: its body, the decision on its result and the turn, all inside the store's transaction.
+ * The store may execute it several times; what was done before is undone each time.
+ */
+export class Transaction<Flight extends FlightLike> implements BodyOwner {
+  readonly #context: RunnerContext;
+  readonly #parts: TransactionParts<Flight>;
+  #runs: ReadonlyMap<string, Run> = new Map();
+  #body: Body | undefined;
+  #flight: Flight | undefined;
+  #rejectTimedOut: ((error: unknown) => void) | undefined;
+  /** Whether the body gave a promise that had not ended when the store gave up on it. */
+  #pendingPromise = false;
+  #tries = 0;
+
+  constructor(context: RunnerContext, parts: TransactionParts<Flight>) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  begin(): void {
+    const { parent } = this.#parts;
+    const hasChildren = [...parent.state.pointers.values()].some(({ child }) => child !== null);
+    if (!hasChildren) return this.#submit();
+    // Inside the transaction nothing can be read: which children there are is found out before.
+    liveChildren(this.#context, parent).then(
+      (runs) => {
+        this.#runs = runs;
+        this.#submit();
+      },
+      (error: unknown) => this.#parts.ended({ kind: "failed", input: threwInput(this.#parts.attempt, error) }),
+    );
+  }
+
+  abort(reason: AbortReason): void {
+    this.#body?.abort(reason);
+  }
+
+  bodyEnded(): void {
+    // Only bodies that are begun by `begin` tell of their end.
+  }
+
+  bodyTimedOut(): void {
+    this.#rejectTimedOut?.(new FailsWith(timedOutInput(this.#parts.attempt)));
+  }
+
+  #submit(): void {
+    const { parent } = this.#parts;
+    this.#flight = undefined;
+    this.#context.transactions.submit({ run: parent.run, seq: parent.state.seq + 1, execute: (tx) => this.#execute(tx) }, (result) => this.#settle(result));
+  }
+
+  #execute(tx: unknown): TurnCommit | Promise<TurnCommit> {
+    this.#body?.endTransaction();
+    this.#flight = undefined;
+    this.#pendingPromise = false;
+    this.#checkWanted();
+    const body = new Body(this.#context.core, this, this.#context.bodies, this.#parts.attempt);
+    this.#body = body;
+    const result = body.runInTransaction(tx);
+    if (!isThenable(result)) return this.#decide(result);
+    this.#context.transactions.sawAsynchronous();
+    this.#pendingPromise = true;
+    const timedOut = new Promise<never>((_, reject) => (this.#rejectTimedOut = reject));
+    const decided = this.#decideLater(Promise.race([result, timedOut]));
+    // A store with a synchronous driver refuses the promise and never looks at it again.
+    decided.catch(() => {});
+    return decided;
+  }
+
+  async #decideLater(ending: Promise<unknown>): Promise<TurnCommit> {
+    try {
+      const value = await ending;
+      this.#checkWanted();
+      return this.#decide(value);
+    } finally {
+      this.#pendingPromise = false;
+    }
+  }
+
+  /** All is undone where nobody wants it any more. */
+  #checkWanted(): void {
+    if (this.#parts.isWanted()) return;
+    throw new StoreError("WORKFLOW_DROPPED", "the workflow is not in this host's hands any more", { outcome: "not-applied", transient: false });
+  }
+
+  #decide(value: unknown): TurnCommit {
+    const { attempt, definition, parent, flightOf } = this.#parts;
+    const { core } = this.#context;
+    const input = returnedInput(attempt, value, core.options.limits);
+    // What cannot be stored must not leave its writes behind either.
+    if (input.kind === "attempt-threw") throw new FailsWith(input);
+    const at = core.engineNow();
+    const refused = new Refusals(parent);
+    for (;;) {
+      const inputs = [input, ...refused.inputs];
+      const decision = decide(definition, parent.state, inputs, this.#context.decideAt(at));
+      const children = prepareChildrenNow(this.#context, parent, refused.without(decision.effects), this.#runs);
+      if (children.refusals.length > 0) {
+        refused.add(children.refusals);
+        continue;
+      }
+      this.#flight = flightOf(inputs, decision, children);
+      return this.#flight.turn;
+    }
+  }
+
+  #settle(result: TransactionResult): void {
+    this.#body?.endTransaction();
+    const { attempt, ended } = this.#parts;
+    const flight = this.#flight;
+    switch (result.outcome) {
+      case "applied":
+      case "conflict":
+      case "hole":
+        // A conflict may be seen before the body has run: then nothing is ours.
+        return ended(flight === undefined ? { kind: "lost" } : { kind: "settled", flight, result });
+      case "failed":
+        return ended({ kind: "failed", input: unstorableInput(attempt, result.error) });
+      case "body-failed":
+        return this.#bodyFailed(result.error);
+      case "not-applied":
+        return this.#tryAgain(result.error);
+      case "unknown":
+        return flight === undefined ? this.#tryAgain(result.error) : ended({ kind: "unknown", flight });
+    }
+  }
+
+  #bodyFailed(error: unknown): void {
+    const { attempt, ended } = this.#parts;
+    if (error instanceof FailsWith) return ended({ kind: "failed", input: error.input });
+    if (this.#pendingPromise) {
+      const layers = this.#context.core.options.middleware.length > 0 ? ", and so must every middleware be (`(ctx, next) => next()`, without `async`)" : "";
+      const refused = new FatalError(`the transactional step \`${attempt.node.id}\` gave a promise: with this store its body must be synchronous${layers}`, { cause: error });
+      return ended({ kind: "failed", input: threwInput(attempt, refused) });
+    }
+    ended({ kind: "failed", input: threwInput(attempt, error) });
+  }
+
+  /** Nothing was stored: the body runs again in a new transaction, after a pause, for as long as the store may come back. */
+  #tryAgain(error: unknown): void {
+    const { attempt, ended, isWanted } = this.#parts;
+    if (error instanceof StoreError && !error.transient && error.outcome === "not-applied") return ended({ kind: "failed", input: threwInput(attempt, error) });
+    const { clock, random } = this.#context.core.runtime;
+    this.#tries += 1;
+    clock.setTimer(backOffMs(this.#tries, random), () => {
+      if (isWanted()) this.#submit();
+    });
+  }
+}
