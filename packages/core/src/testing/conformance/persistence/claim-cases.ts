@@ -64,6 +64,16 @@ export function claimCases({ describe, it }: PersistenceSuite): void {
       deepStrictEqual(runsOf(await stage.claim()), [run]);
     });
 
+    it("takes nothing early where the clock is set back", async (stage) => {
+      await stage.startMany(3, { startAt: stage.clock.now() + 60_000 });
+      await stage.clock.advance("1m");
+      strictEqual((await stage.claim({ limit: 1 })).length, 1);
+      stage.clock.jump(-30_000);
+      deepStrictEqual(await stage.claim(), []);
+      stage.clock.jump(30_000);
+      strictEqual((await stage.claim()).length, 2);
+    });
+
     it("leaves a workflow that sleeps until something wakes it", async (stage) => {
       await stage.sleeping();
       await stage.clock.advance("30d");

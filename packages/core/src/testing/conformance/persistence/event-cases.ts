@@ -136,6 +136,15 @@ export function eventCases({ describe, it }: PersistenceSuite): void {
       deepStrictEqual((await stage.payloads({ key: "k3" })).slice(0, 4), ["3", "10", "17", "24"]);
     });
 
+    it("goes on numbering where the clock is set back", async (stage) => {
+      await stage.publish({ payloadText: "first" });
+      stage.clock.jump(-3_600_000);
+      strictEqual(await stage.publish({ payloadText: "second" }), 2);
+      stage.clock.jump(7_200_000);
+      strictEqual(await stage.publish({ payloadText: "third" }), 3);
+      deepStrictEqual(await stage.payloads(), ["first", "second", "third"]);
+    });
+
     it("does nothing for an empty batch", async (stage) => {
       deepStrictEqual(await stage.store.publish([]), []);
     });

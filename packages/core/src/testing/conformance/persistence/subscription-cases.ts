@@ -200,6 +200,18 @@ export function subscriptionCases({ describe, it }: PersistenceSuite): void {
       strictEqual(await takeAll(stage), 690);
     });
 
+    it("wakes all of them though retention has deleted the event meanwhile", async (stage) => {
+      const held = await stage.holdMany(1_000);
+      await stage.store.commit(
+        held.map((one) => stage.turn(one, 0, { subscribe: [subscription()], row: stage.row() })),
+      );
+      await stage.publish();
+      await stage.clock.advance(1);
+      await stage.store.purge({ eventsBefore: stage.clock.now(), limit: 100 });
+      await stage.advanceEvents();
+      strictEqual(await takeAll(stage), 1_000);
+    });
+
     it("leaves who has stopped waiting, though others wait still to be woken", async (stage) => {
       const held = await stage.holdMany(700);
       await stage.store.commit(held.map((one) => stage.turn(one, 0, { subscribe: [subscription()] })));
