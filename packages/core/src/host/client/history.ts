@@ -37,7 +37,7 @@ export interface HistoryItem {
   readonly patch?: StoredPatch;
   /** When a timer, a pause or a reminder ends. */
   readonly dueAt?: number;
-  /** The event that was consumed. */
+  /** The event that was consumed. Its payload is the output of the step that waited, unless that waits for more. */
   readonly event?: {
     readonly name: string;
     readonly key: string;
@@ -172,10 +172,11 @@ function historyItem(row: WorkflowRow, turn: StoredTurn, entry: Entry): HistoryI
   return item as HistoryItem;
 }
 
-function eventOf({ name, key, number, payload, event }: EntryFields): HistoryItem["event"] {
+function eventOf(fields: EntryFields): HistoryItem["event"] {
+  const { name, key, number, event } = fields;
   if (event !== undefined) return { name: event.name, key: event.key, payload: handOut(event.payload) };
   if (name === undefined || key === undefined || number === undefined) return undefined;
-  return { name, key, number, payload: handOut(payload) };
+  return { name, key, number, ...("payload" in fields ? { payload: handOut(fields.payload) } : {}) };
 }
 
 function waitingForOf({ wait }: EntryFields): HistoryItem["waitingFor"] {

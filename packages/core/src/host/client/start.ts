@@ -120,7 +120,7 @@ function prepare(
     parent: null,
     firstTurn: null,
   });
-  const checked = validated(definition.dataSchema, data ?? {}, {
+  const checked = validated(definition.dataSchema, data === undefined ? {} : data, {
     what: `the data of workflow \`${definitionId}\``,
     definitionId,
     version,

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { InvalidOptionError } from "../../../src/errors.ts";
-import { checkHostOptions, type WorkflowHostOptions } from "../../../src/host/client/host-options.ts";
+import { checkHostOptions } from "../../../src/host/client/host-options.ts";
 import { checkKey, checkName } from "../../../src/host/client/names.ts";
 import type { Provider } from "../../../src/providers/index.ts";
 import { memory, TestClock } from "../../../src/testing/index.ts";
 
 function check(options: Record<string, unknown>): ReturnType<typeof checkHostOptions> {
-  return checkHostOptions({ providers: [memory()], ...options } as unknown as WorkflowHostOptions);
+  return checkHostOptions({ providers: [memory()], ...options });
 }
 
 const bare = { name: "bare", open: async () => {}, close: async () => {}, ping: async () => {} };
