@@ -1,3 +1,4 @@
+import { copy } from "../codec/index.ts";
 import type { DefinitionNode } from "../definition/nodes.ts";
 import { ExpressionError } from "../errors.ts";
 import { sagaAround } from "./draft.ts";
@@ -9,7 +10,7 @@ import { planOutput, type OutputPlan } from "./outputs.ts";
 import { retryDelay } from "./retry.ts";
 import { settleRoot, terminateWorkflow } from "./root.ts";
 import { rootPointer, type Branch, type Ending, type Pointer } from "./state.ts";
-import { storeError, type StoredError } from "./stored-error.ts";
+import { reviveError, storeError, type StoredError } from "./stored-error.ts";
 import type { Turn } from "./turn.ts";
 import { bodyGraceMs, settleSaga, stoppedError, undoOf, undoStepDone } from "./undo.ts";
 
@@ -182,15 +183,7 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
 
 /** `.as("trip")` of a saga that failed and is gone past gives `{ ok: false, error }`. */
 function sagaOutput(turn: Turn, pointer: Pointer, node: DefinitionNode, error: StoredError): object {
-  const output = {
-    ok: false,
-    error: {
-      name: error.name,
-      message: error.message,
-      ...(error.code === undefined ? {} : { code: error.code }),
-      ...(error.stepId === undefined ? {} : { stepId: error.stepId }),
-    },
-  };
+  const output = copy({ ok: false, error: reviveError(error) });
   const { as, local } = planOutput(turn, pointer, node, output);
   return { output, ...(as === undefined ? {} : { as }), ...(local === undefined ? {} : { local }) };
 }

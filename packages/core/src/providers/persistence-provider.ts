@@ -192,7 +192,8 @@ export interface RowWrite {
   readonly dueAt: number | null;
   /**
    * Whether the owner lets go. Then, and only then, `dueAt` becomes *now* when the row's own `signals` is beyond
-   * `notedSignals`: decided in the same statement, so that no wake-up is lost.
+   * `notedSignals`, or when a subscription of the same turn is behind its stream: decided in the same statement, so that no
+   * wake-up is lost.
    */
   readonly release: boolean;
   readonly notedSignals: number;
