@@ -1,4 +1,5 @@
 import type { LifecycleEvent } from "../../providers/lifecycle-publisher.ts";
+import { KeepAlive } from "./keep-alive.ts";
 
 /** How many events wait for a slow reader. Beyond that the oldest are dropped: the newest say how things stand. */
 const longestBuffer = 10_000;
@@ -19,6 +20,8 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
   readonly #onEnd: () => void;
+  /** While a reader waits. */
+  readonly #keepAlive: KeepAlive = new KeepAlive();
 
   /** `onEnd` is called once, when nobody wants further events. */
   constructor(onEnd: () => void) {
@@ -28,7 +31,10 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
   push(event: LifecycleEvent): void {
     if (this.#ended) return;
     const reader = this.#readers.shift();
-    if (reader !== undefined) return reader.resolve({ value: event, done: false });
+    if (reader !== undefined) {
+      if (this.#readers.length === 0) this.#keepAlive.release();
+      return reader.resolve({ value: event, done: false });
+    }
     this.#buffer.push(event);
     if (this.#buffer.length - this.#read > longestBuffer) this.#read += 1;
     this.#compact();
@@ -38,6 +44,7 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
   end(error?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#keepAlive.release();
     const [first, ...others] = this.#readers;
     this.#readers = [];
     if (error === undefined) first?.resolve({ value: undefined, done: true });
@@ -54,7 +61,10 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
       this.#compact();
       return Promise.resolve({ value: event, done: false });
     }
-    if (!this.#ended) return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+    if (!this.#ended) {
+      this.#keepAlive.hold();
+      return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+    }
     const failure = this.#failure;
     this.#failure = undefined;
     // oxlint-disable-next-line typescript/prefer-promise-reject-errors

@@ -55,7 +55,7 @@ export async function health(shared: ClientShared): Promise<HostHealth> {
     inHand: stats?.inHand ?? 0,
     bodies: stats?.bodies ?? 0,
     bodiesLeftBehind: stats?.bodiesLeftBehind ?? 0,
-    lagMs: Math.max(reachable ? await overdueMs(shared) : 0, stats?.lagMs ?? 0),
+    lagMs: reachable ? await overdueMs(shared) : 0,
     lease,
   };
 }

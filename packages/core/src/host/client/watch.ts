@@ -3,6 +3,7 @@ import { StoreError } from "../../errors.ts";
 import type { StoreHint } from "../../providers/persistence-provider.ts";
 import type { Run } from "../../providers/records.ts";
 import type { Clock, Timer } from "../../runtime/runtime.ts";
+import { KeepAlive } from "./keep-alive.ts";
 
 /** Keys in one look-up. */
 const lookUpBatch = 500;
@@ -71,7 +72,7 @@ export class Watch<Key, Fact> {
   #endHints: (() => void) | undefined;
   #hintTokens = hintBurst;
   #hintTokensAt = 0;
-  #keepAlive: NodeJS.Timeout | undefined;
+  readonly #keepAlive: KeepAlive = new KeepAlive();
   #failing = false;
   #closed: Error | undefined;
 
@@ -84,9 +85,9 @@ export class Watch<Key, Fact> {
     if (this.#closed !== undefined) return { promise: Promise.reject(this.#closed), cancel: () => {} };
     const text = this.#options.textOf(key);
     const watched = this.#watched.get(text) ?? { key, waiters: new Set(), run: undefined, lookUps: 0, nextAt: 0 };
+    this.#begin();
     this.#watched.set(text, watched);
     this.#hintTokens = hintBurst;
-    this.#begin();
     let cancel: (reason: unknown) => void = () => {};
     const promise = new Promise<Fact>((resolve, reject) => {
       const waiter = { resolve, reject };
@@ -128,11 +129,9 @@ export class Watch<Key, Fact> {
   }
 
   #begin(): void {
-    if (this.#keepAlive !== undefined) return;
-    // Polling is upkeep and keeps no process alive, but whoever awaits a result must not see the process end instead. This
-    // timer does nothing else, which is why it may bypass the runtime.
-    this.#keepAlive = setInterval(() => {}, 2 ** 30);
+    if (this.#endHints !== undefined) return;
     this.#endHints = this.#options.hints((hint) => this.#hinted(hint));
+    this.#keepAlive.hold();
   }
 
   #forget(text: string, watched: Watched<Key, Fact>): void {
@@ -143,8 +142,7 @@ export class Watch<Key, Fact> {
       if (texts?.size === 0) this.#byRun.delete(watched.run);
     }
     if (this.#watched.size > 0) return;
-    clearInterval(this.#keepAlive);
-    this.#keepAlive = undefined;
+    this.#keepAlive.release();
     this.#endHints?.();
     this.#endHints = undefined;
     this.#poll?.cancel();

@@ -118,15 +118,11 @@ async function endInAnyCase(
   if (ended.aborted) stop();
   await waiting.promise;
   const row = await shared.store.find(key);
-  shared.core.runtime.clock.setTimer(
-    lateEventsMs,
-    () => {
-      // Nothing happens where the event itself has come.
-      if (row !== undefined) stream.push(finalEvent(shared, row));
-      stream.end();
-    },
-    { background: true },
-  );
+  shared.core.runtime.clock.setTimer(lateEventsMs, () => {
+    // Nothing happens where the event itself has come.
+    if (row !== undefined) stream.push(finalEvent(shared, row));
+    stream.end();
+  });
 }
 
 function isFinalEvent({ type }: LifecycleEvent): boolean {

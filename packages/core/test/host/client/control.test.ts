@@ -75,6 +75,13 @@ describe("control", () => {
     await applied();
     expect(await handle.get()).toMatchObject({ status: "terminated", reason: "enough" });
     await expect((await host.terminateWorkflow("w")).applied()).rejects.toThrow(RefusedError);
+
+    const done = await host.startWorkflow(waiting, {}, { id: "done" });
+    await host.publishEvent("approved", "k");
+    await done.result();
+    for (const call of [host.terminateWorkflow("done"), host.suspendWorkflow("done"), host.resumeWorkflow("done")]) {
+      await expect((await call).applied()).rejects.toThrow("completed already");
+    }
   });
 
   it("resolves when the call is stored, also from a client and while nobody runs the workflow", async () => {

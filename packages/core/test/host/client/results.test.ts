@@ -176,6 +176,19 @@ describe("result", () => {
     expect(await polled).toMatchObject({ approval: 1 });
   });
 
+  it("is the same on every host that shares the store, whichever of them ran the workflow", async () => {
+    const { host, clock, provider } = await running();
+    const other = make(provider, clock, { concurrency: 5 });
+    await other.start();
+    const handles = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? host : other).startWorkflow(simple, { n }, { id: `s-${n}` })),
+    );
+    const here = await Promise.all(handles.map(({ id }) => host.handle(id).result()));
+    const there = await Promise.all(handles.map(({ id }) => other.handle(id).result()));
+    expect(here).toEqual(handles.map((_, n) => ({ n, a: { got: n } })));
+    expect(there).toEqual(here);
+  });
+
   it("is cheap to wait for by the thousand", async () => {
     const clock = new TestClock();
     const provider = memory();
