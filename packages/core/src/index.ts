@@ -1,3 +1,37 @@
+export { event } from "./builder/event.ts";
+export { retry } from "./builder/retry.ts";
+export type { Retry, StepRetryOptions } from "./builder/retry.ts";
+export { workflow } from "./builder/workflow.ts";
+export type { WorkflowOptions } from "./builder/workflow.ts";
+export type { BuildOptions } from "./builder/types/ending.ts";
+export type { GraphBuilder } from "./builder/types/graph-builder.ts";
+export type { GraphOptions, ParallelOptions } from "./builder/types/joining.ts";
+export type { ForEachOptions } from "./builder/types/looping.ts";
+export type { SagaDone, SagaFailed } from "./builder/types/modifiers.ts";
+export type { ParallelBuilder } from "./builder/types/parallel-builder.ts";
+export type { RunWorkflowOptions } from "./builder/types/running.ts";
+export type { StepLike } from "./builder/types/step-types.ts";
+export type { WaitForOptions } from "./builder/types/waiting.ts";
+export type { WorkflowBuilder } from "./builder/types/workflow-builder.ts";
+export type { WorkflowDefinition } from "./definition/definition.ts";
+export type { ErrorBehavior, FinalBehavior, RetryBehavior } from "./definition/error-behavior.ts";
+export type { EventType } from "./definition/event-type.ts";
+export { ExecutionResult } from "./definition/execution-result.ts";
+export type {
+  NextResult,
+  OutcomeResult,
+  PersistResult,
+  SleepResult,
+  StepResult,
+  WaitForEventResult,
+} from "./definition/execution-result.ts";
+export type { StandardIssue, StandardResult, StandardSchema } from "./definition/standard-schema.ts";
+export type { At, StepBody, StepContext, StepLog, Undoing, WorkflowInfo } from "./definition/step-context.ts";
+export { transactionalStep } from "./definition/transactional.ts";
+export type { TransactionalStep } from "./definition/transactional.ts";
+export { parseDuration } from "./duration.ts";
+export type { Duration } from "./duration.ts";
+export * from "./errors.ts";
 export { WorkflowHost } from "./host/workflow-host.ts";
 export type { TransactionOptions } from "./host/client/batches.ts";
 export type { Accepted, RetryOptions, SuspendOptions, TerminateOptions } from "./host/client/control.ts";

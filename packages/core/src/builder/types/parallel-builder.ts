@@ -1,0 +1,32 @@
+import type { BodyTypes, Built, NoLink, Place, Straight } from "./chain-types.ts";
+import type { WorkflowBuilder } from "./workflow-builder.ts";
+
+/** The branches of a `parallel`. */
+export interface ParallelBuilder<
+  Data,
+  Where extends Place,
+  Added extends object = {},
+  Patched extends object = {},
+  Exits = never,
+  Ends extends boolean = false,
+> {
+  /** Only types: what the container infers. */
+  readonly "~types": BodyTypes<Added, Patched, false, Exits, Ends, undefined>;
+
+  /** Adds a branch. It sees the data as it was before the `parallel`, not what its neighbours set. */
+  branch<Types extends BodyTypes>(
+    body: (
+      builder: WorkflowBuilder<Data, {}, NoLink, Place<Where["item"], Where["undone"], never>, Straight>,
+    ) => Built<Types> & OwnKeys<keyof Types["added"] & keyof Added>,
+  ): ParallelBuilder<
+    Data,
+    Where,
+    Added & Types["added"],
+    Patched & Types["patched"],
+    Exits | Types["exits"],
+    Types["ends"] extends true ? true : Ends
+  >;
+}
+
+/** Nothing, or the keys that another branch sets as well. */
+type OwnKeys<Common> = [Common] extends [never] ? unknown : { readonly "another branch sets the same key": Common };

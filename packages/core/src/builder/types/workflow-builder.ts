@@ -1,0 +1,34 @@
+import type { Branching } from "./branching.ts";
+import type { Built, Course, DataOf, Link, NoLink, Place, Straight } from "./chain-types.ts";
+import type { Ending } from "./ending.ts";
+import type { Joining } from "./joining.ts";
+import type { Looping } from "./looping.ts";
+import type { Running } from "./running.ts";
+import type { Waiting } from "./waiting.ts";
+
+/**
+ * A chain of links, to which every operator adds one and gives back the longer chain. The chain itself never changes, so its
+ * beginning may be used again.
+ *
+ * `Data` is what the data was at the beginning, `Added` the keys that the chain has added to it. A function from a
+ * `WorkflowBuilder<Data>` to what its operators give back is a fragment for `use`.
+ */
+export interface WorkflowBuilder<
+  Data = any,
+  Added extends object = {},
+  Last extends Link = NoLink,
+  Where extends Place = Place,
+  Way extends Course = Straight,
+>
+  extends
+    Running<Data, Added, DataOf<Data, Added>, Where, Way>,
+    Branching<Data, Added, DataOf<Data, Added>, Last, Where, Way>,
+    Looping<Data, Added, DataOf<Data, Added>, Where, Way>,
+    Joining<Data, Added, DataOf<Data, Added>, Where, Way>,
+    Waiting<Data, Added, DataOf<Data, Added>, Where, Way>,
+    Ending<Data, Added, DataOf<Data, Added>, Last, Where, Way> {}
+
+/** The body of a container: gives back what it made of the builder that it was given. */
+export type Body<Data, Where extends Place, Types> = (
+  builder: WorkflowBuilder<Data, {}, NoLink, Place<Where["item"], Where["undone"], never>, Straight>,
+) => Built<Types>;
