@@ -12,8 +12,7 @@ const firstPollMs = 50;
 const slowestPollMs = 1_000;
 /** Many keys are looked up less often: one more millisecond between two rounds for each key, up to this. */
 const slowestCrowdedPollMs = 10_000;
-/** Look-ups that hints may cause at once. Further ones have to wait for time to pass. */
-const hintBurst = 64;
+/** The time between two look-ups of all keys that hints cause; for many keys a quarter of a millisecond for each. */
 const hintGapMs = 25;
 
 export interface WatchOptions<Key, Fact> {
@@ -70,8 +69,7 @@ export class Watch<Key, Fact> {
   /** When all keys are to be looked up, whatever their own times say. */
   #allAt = Number.POSITIVE_INFINITY;
   #endHints: (() => void) | undefined;
-  #hintTokens = hintBurst;
-  #hintTokensAt = 0;
+  #hintsHeardAt = Number.NEGATIVE_INFINITY;
   readonly #keepAlive: KeepAlive = new KeepAlive();
   #failing = false;
   #closed: Error | undefined;
@@ -87,7 +85,6 @@ export class Watch<Key, Fact> {
     const watched = this.#watched.get(text) ?? { key, waiters: new Set(), run: undefined, lookUps: 0, nextAt: 0 };
     this.#begin();
     this.#watched.set(text, watched);
-    this.#hintTokens = hintBurst;
     let cancel: (reason: unknown) => void = () => {};
     const promise = new Promise<Fact>((resolve, reject) => {
       const waiter = { resolve, reject };
@@ -163,7 +160,7 @@ export class Watch<Key, Fact> {
     watched.waiters.clear();
   }
 
-  /** The store may have changed. A busy store hints all the time: beyond a burst, look-ups of all keys keep a distance. */
+  /** The store may have changed. A busy store hints all the time, so look-ups of all keys keep a distance. */
   #hinted(hint: StoreHint): void {
     if (hint.runs !== undefined) {
       for (const run of hint.runs) this.#request(this.#byRun.get(run) ?? []);
@@ -173,17 +170,14 @@ export class Watch<Key, Fact> {
     this.#hintedMeanwhile = this.#looking;
     if (this.#looking) return;
     const now = this.#options.clock.monotonic();
+    const sinceMs = now - this.#hintsHeardAt;
     const gapMs = Math.max(hintGapMs, this.#watched.size / 4);
-    const earned = Math.floor((now - this.#hintTokensAt) / gapMs);
-    if (earned > 0) {
-      this.#hintTokens = Math.min(hintBurst, this.#hintTokens + earned);
-      this.#hintTokensAt = now;
-    }
-    if (this.#hintTokens > 0) {
-      this.#hintTokens -= 1;
+    // Between two hints some time has passed, unless it is a test clock that stands still: then there is none to wait for.
+    if (sinceMs >= gapMs || sinceMs === 0) {
+      this.#hintsHeardAt = now;
       this.#request(this.#watched.keys());
     } else if (this.#allAt === Number.POSITIVE_INFINITY) {
-      this.#allAt = now + gapMs;
+      this.#allAt = this.#hintsHeardAt + gapMs;
       this.#pollBy(this.#allAt);
     }
   }
@@ -197,35 +191,22 @@ export class Watch<Key, Fact> {
 
   /** Never rejects. */
   async #lookUpRequested(): Promise<void> {
-    const { clock } = this.#options;
-    await clock.yield();
+    await this.#options.clock.yield();
     while (this.#requested.size > 0) {
-      const requested = this.#requested;
+      const requested = [...this.#requested];
       this.#requested = new Set();
-      const batch: string[] = [];
-      for (const text of requested) {
-        if (!this.#watched.has(text)) continue;
-        if (batch.length < lookUpBatch) batch.push(text);
-        else this.#requested.add(text);
+      for (let from = 0; from < requested.length; from += lookUpBatch) {
+        await this.#lookUp(requested.slice(from, from + lookUpBatch));
       }
-      await this.#lookUp(batch);
     }
     this.#looking = false;
     if (this.#hintedMeanwhile) this.#hinted({});
-    this.#pollNext();
   }
 
   async #lookUp(texts: readonly string[]): Promise<void> {
-    const now = this.#options.clock.monotonic();
-    const asked: Watched<Key, Fact>[] = [];
-    for (const text of texts) {
-      const watched = this.#watched.get(text);
-      if (watched === undefined) continue;
-      watched.nextAt = now + Math.min(firstPollMs * 2 ** Math.min(watched.lookUps, 10), this.#slowestMs());
-      watched.lookUps += 1;
-      asked.push(watched);
-    }
+    const asked = texts.map((text) => this.#watched.get(text)).filter((watched) => watched !== undefined);
     if (asked.length === 0) return;
+    this.#planNext(asked);
     try {
       const found = await this.#options.lookUp(asked.map((watched) => watched.key));
       this.#failing = false;
@@ -259,16 +240,17 @@ export class Watch<Key, Fact> {
     }
   }
 
-  #slowestMs(): number {
-    return Math.min(Math.max(slowestPollMs, this.#watched.size), slowestCrowdedPollMs);
+  #planNext(asked: readonly Watched<Key, Fact>[]): void {
+    const now = this.#options.clock.monotonic();
+    const slowestMs = Math.min(Math.max(slowestPollMs, this.#watched.size), slowestCrowdedPollMs);
+    for (const watched of asked) {
+      watched.nextAt = now + Math.min(firstPollMs * 2 ** Math.min(watched.lookUps, 10), slowestMs);
+      watched.lookUps += 1;
+      this.#pollBy(watched.nextAt);
+    }
   }
 
-  #pollNext(): void {
-    let nextAt = Number.POSITIVE_INFINITY;
-    for (const watched of this.#watched.values()) nextAt = Math.min(nextAt, watched.nextAt);
-    if (nextAt < Number.POSITIVE_INFINITY) this.#pollBy(nextAt);
-  }
-
+  /** Polls at this time at the latest. */
   #pollBy(at: number): void {
     if (at >= this.#pollAt) return;
     this.#poll?.cancel();
@@ -282,10 +264,17 @@ export class Watch<Key, Fact> {
     this.#pollAt = Number.POSITIVE_INFINITY;
     const now = this.#options.clock.monotonic();
     const all = this.#allAt <= now;
-    if (all) this.#allAt = Number.POSITIVE_INFINITY;
+    if (all) {
+      this.#allAt = Number.POSITIVE_INFINITY;
+      this.#hintsHeardAt = now;
+    }
     const due: string[] = [];
-    for (const [text, watched] of this.#watched) if (all || watched.nextAt <= now) due.push(text);
-    if (due.length > 0) this.#request(due);
-    else this.#pollNext();
+    let nextAt = this.#allAt;
+    for (const [text, watched] of this.#watched) {
+      if (all || watched.nextAt <= now) due.push(text);
+      else nextAt = Math.min(nextAt, watched.nextAt);
+    }
+    this.#request(due);
+    if (nextAt < Number.POSITIVE_INFINITY) this.#pollBy(nextAt);
   }
 }
