@@ -14,11 +14,16 @@ interface Candidate {
 
 /** What one point of priority is worth, in waiting. */
 const pointMs = 60_000;
-/** Lanes looked at by one claim. With more of them, claims take turns. */
+/** Lanes looked at by one claim, for each workflow it may take, and at least and at most. With more of them, claims take turns. */
+const lanesPerWorkflow = 4;
+const minLanes = 200;
 const maxLanes = 2_000;
 
 const columns = "run, namespace, priority, due_at AS dueAt, orphaned";
 const isFree = "owner IS NULL AND due_at IS NOT NULL";
+// Named, so that statistics of an application's ANALYZE cannot talk SQLite into another one.
+const byDue = "wfe_workflows INDEXED BY wfe_workflows_due";
+const byLane = "wfe_workflows INDEXED BY wfe_workflows_lane";
 
 /** Per definition, the namespace at which the next claim goes on, where there are more lanes than one may look at. */
 export type LaneCursor = Map<number, string>;
@@ -27,7 +32,7 @@ export type LaneCursor = Map<number, string>;
 export function mayClaim(session: Session, request: ClaimRequest): boolean {
   const definitions = definitionsOf(session, request);
   if (request.runs !== undefined) return findAmong(session, definitions, request.runs).length > 0;
-  const due = `SELECT 1 FROM wfe_workflows WHERE definition = ? AND due_at <= ? AND ${isFree} LIMIT 1`;
+  const due = `SELECT 1 FROM ${byDue} WHERE definition = ? AND due_at <= ? AND ${isFree} LIMIT 1`;
   const now = session.now();
   return definitions.some((definition) => session.value(due, definition, now) !== undefined);
 }
@@ -59,7 +64,7 @@ export function claimWorkflows(session: Session, request: ClaimRequest, cursor: 
 
 /** When one of these definitions is due next, of what has no owner. */
 export function nextDueWorkflow(session: Session, definitions: readonly DefinitionRef[]): number | null {
-  const first = `SELECT min(due_at) FROM wfe_workflows WHERE definition = ? AND ${isFree}`;
+  const first = `SELECT min(due_at) FROM ${byDue} WHERE definition = ? AND ${isFree}`;
   let next: number | null = null;
   for (const definition of definitionsOf(session, { definitions, format: recordFormat })) {
     const dueAt = session.value<number | null>(first, definition) ?? null;
@@ -80,7 +85,7 @@ function definitionsOf(session: Session, request: Pick<ClaimRequest, "definition
 /** All that are due, where they are few; else the first ones of every lane. */
 function findDue(session: Session, definitions: readonly number[], limit: number, cursor: LaneCursor): Candidate[] {
   const now = session.now();
-  const sql = `SELECT ${columns} FROM wfe_workflows WHERE definition = ? AND due_at <= ? AND ${isFree} ORDER BY due_at LIMIT ?`;
+  const sql = `SELECT ${columns} FROM ${byDue} WHERE definition = ? AND due_at <= ? AND ${isFree} ORDER BY due_at LIMIT ?`;
   const few: Candidate[] = [];
   for (const definition of definitions) {
     few.push(...session.all<Candidate>(sql, definition, now, limit + 1 - few.length));
@@ -100,11 +105,12 @@ interface Lane {
  * lane are all that a claim can take, however many wait behind them.
  */
 function findInLanes(session: Session, definitions: readonly number[], limit: number, cursor: LaneCursor): Candidate[] {
-  const share = Math.ceil(maxLanes / definitions.length);
+  const many = Math.min(maxLanes, Math.max(minLanes, lanesPerWorkflow * limit));
+  const share = Math.ceil(many / definitions.length);
   const lanes = definitions.flatMap((definition) => dueLanes(session, definition, share, cursor));
   const namespaces = new Set(lanes.map(({ namespace }) => namespace)).size;
   const now = session.now();
-  const sql = `SELECT ${columns} FROM wfe_workflows
+  const sql = `SELECT ${columns} FROM ${byLane}
     WHERE definition = ? AND namespace = ? AND priority = ? AND due_at <= ? AND ${isFree} ORDER BY due_at LIMIT ?`;
 
   // First as many of each as is its namespace's share; more where some namespaces have less than that.
@@ -119,7 +125,7 @@ function findInLanes(session: Session, definitions: readonly number[], limit: nu
   }
 }
 
-/** The lanes of a definition that have something due: one look-up each, past all that is in them. */
+/** The lanes of a definition that have something due: a look-up or two each, past all that is in them. */
 function dueLanes(session: Session, definition: number, limit: number, cursor: LaneCursor): Lane[] {
   const now = session.now();
   const start = cursor.get(definition) ?? "";
@@ -128,30 +134,34 @@ function dueLanes(session: Session, definition: number, limit: number, cursor: L
 
   // Gives where it stopped; null at the end.
   const walk = (from: string, before: string | null): string | null => {
-    let place: LanePlace = { namespace: from, priority: Number.NEGATIVE_INFINITY, dueAt: 0 };
-    for (; left > 0; left -= 1) {
-      const next = session.get<LanePlace>(nextLane, definition, place.namespace, place.priority, before, before);
-      if (next === undefined) return null;
-      if (next.dueAt <= now) lanes.push({ definition, namespace: next.namespace, priority: next.priority });
-      place = next;
+    let lane = session.get<LaneHead>(firstLane, definition, from, before, before);
+    for (; left > 0 && lane !== undefined; left -= 1) {
+      const { namespace, priority, dueAt } = lane;
+      if (dueAt <= now) lanes.push({ definition, namespace, priority });
+      lane =
+        session.get<LaneHead>(nextPriority, definition, namespace, priority) ??
+        session.get<LaneHead>(nextNamespace, definition, namespace, before, before);
     }
-    return place.namespace;
+    return lane?.namespace ?? null;
   };
   const stopped = walk(start, null) ?? (start === "" ? null : walk("", start));
   cursor.set(definition, stopped ?? "");
   return lanes;
 }
 
-interface LanePlace {
+interface LaneHead {
   readonly namespace: string;
   readonly priority: number;
   /** Of its first. */
   readonly dueAt: number;
 }
 
-const nextLane = `SELECT namespace, priority, due_at AS dueAt FROM wfe_workflows
-  WHERE definition = ? AND (namespace, priority) > (?, ?) AND (? IS NULL OR namespace < ?) AND ${isFree}
-  ORDER BY namespace, priority, due_at LIMIT 1`;
+// Not one comparison of (namespace, priority): SQLite begins at what is equal to it, and reads through all of that lane.
+const laneHead = `SELECT namespace, priority, due_at AS dueAt FROM ${byLane} WHERE definition = ? AND ${isFree}`;
+const inOrder = "ORDER BY namespace, priority, due_at LIMIT 1";
+const firstLane = `${laneHead} AND namespace >= ? AND (? IS NULL OR namespace < ?) ${inOrder}`;
+const nextNamespace = `${laneHead} AND namespace > ? AND (? IS NULL OR namespace < ?) ${inOrder}`;
+const nextPriority = `${laneHead} AND namespace = ? AND priority > ? ${inOrder}`;
 
 /** Which of these can be claimed. */
 function findAmong(session: Session, definitions: readonly number[], runs: readonly Run[]): Candidate[] {

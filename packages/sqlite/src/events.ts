@@ -160,34 +160,26 @@ function nextNumber(session: Session, stream: number): { readonly number: number
 
 /** Wakes up to `limit` waiters of these streams that have not been woken for its last event, and marks where some are left. */
 function wakeWaiters(session: Session, streams: ReadonlySet<number>, limit: number): void {
-  let left = limit;
+  const runs: Run[] = [];
   for (const stream of streams) {
     const waiters = session.rows<[run: number, pointer: number, last: number]>(
       `SELECT b.run, b.pointer, s.last FROM wfe_streams s JOIN wfe_subscriptions b ON b.stream = s.stream
        WHERE s.stream = ? AND b.woken < s.last LIMIT ?`,
       stream,
-      left + 1,
+      limit - runs.length + 1,
     );
-    const some = waiters.slice(0, left);
+    const some = waiters.slice(0, limit - runs.length);
     for (const [run, pointer, last] of some) {
       const mark = "UPDATE wfe_subscriptions SET woken = ? WHERE run = ? AND pointer = ? AND stream = ?";
       session.run(mark, last, run, pointer, stream);
+      runs.push(run);
     }
-    wake(
-      session,
-      some.map(([run]) => run),
-    );
-    left -= some.length;
-
-    const isPending = waiters.length > some.length;
-    if (isPending) session.changed = true;
-    session.run(
-      "UPDATE wfe_streams SET pending = ? WHERE stream = ? AND pending <> ?",
-      isPending ? 1 : 0,
-      stream,
-      isPending ? 1 : 0,
-    );
+    const pending = waiters.length > some.length ? 1 : 0;
+    session.run("UPDATE wfe_streams SET pending = ? WHERE stream = ? AND pending <> ?", pending, stream, pending);
+    // Whoever sleeps until the next due time has to look again: there are more to be woken now.
+    if (pending === 1) session.changed = true;
   }
+  wake(session, runs);
 }
 
 function checkEvent(event: NewEvent): void {
