@@ -54,43 +54,53 @@ async function runEngine(file: string, definition: WorkflowDefinition<object, ob
   return ms;
 }
 
+/** Rows of one INSERT in the floor: more save nothing. */
+const rowsPerInsert = 32;
+
 /**
- * Writes the rows that the engine left, into tables of the same schema: the instance rows in one transaction, then the journal in
- * one transaction for each turn of all workflows, since a turn has to be durable before the next one; no reads, no checks.
+ * Writes the rows that the engine left into tables of the same schema: rows of workflows in one transaction, then the turns in one
+ * transaction for each turn of all workflows, since a turn has to be durable before the next one. Many rows to an INSERT, no
+ * reads, no checks.
  */
 async function runFloor(engineFile: string, floorFile: string): Promise<number> {
   const source = new Database(engineFile, { readonly: true });
-  const tables = ["wfe_workflows", "wfe_journal"];
+  const tables = ["wfe_workflows", "wfe_heads", "wfe_turns"];
   const schema = source
-    .prepare(
-      `SELECT sql FROM sqlite_master WHERE tbl_name IN (${tables.map(() => "?").join(", ")}) AND sql IS NOT NULL`,
-    )
+    .prepare(`SELECT sql FROM sqlite_master WHERE tbl_name IN (${tables.map(() => "?").join(", ")}) AND sql IS NOT NULL`)
     .all(...tables) as { sql: string }[];
-  const instances = source.prepare("SELECT * FROM wfe_workflows").raw().all() as unknown[][];
-  const turns = source.prepare("SELECT * FROM wfe_journal ORDER BY seq, run").raw().all() as unknown[][];
-  const seqColumn = (source.prepare("SELECT * FROM wfe_journal LIMIT 0").columns() as { name: string }[]).findIndex(
-    (column) => column.name === "seq",
-  );
+  const rowsOf = (sql: string): unknown[][] => source.prepare(sql).raw().all() as unknown[][];
+  const workflowRows = rowsOf("SELECT * FROM wfe_workflows");
+  const headRows = rowsOf("SELECT * FROM wfe_heads");
+  const turnRows = rowsOf("SELECT * FROM wfe_turns ORDER BY seq, place");
+  const columns = source.prepare("SELECT * FROM wfe_turns LIMIT 0").columns() as { name: string }[];
+  const seqColumn = columns.findIndex((column) => column.name === "seq");
   source.close();
 
   const db = new Database(floorFile);
   db.pragma("journal_mode = WAL");
   db.pragma("synchronous = FULL");
   for (const { sql } of schema) db.exec(sql);
-  const insert = (table: string, columns: number): Database.Statement =>
-    db.prepare(`INSERT INTO ${table} VALUES (${Array.from({ length: columns }, () => "?").join(", ")})`);
-  const insertInstance = insert("wfe_workflows", instances[0]?.length ?? 0);
-  const insertTurn = insert("wfe_journal", turns[0]?.length ?? 0);
-  const batches = Map.groupBy(turns, (turn) => turn[seqColumn]);
+  const writeAll = (table: string, rows: readonly unknown[][]): (() => void) => {
+    const width = rows[0]?.length ?? 0;
+    const one = `(${Array<string>(width).fill("?").join(", ")})`;
+    const statement = (count: number): Database.Statement =>
+      db.prepare(`INSERT INTO ${table} VALUES ${Array<string>(count).fill(one).join(", ")}`);
+    const many = statement(rowsPerInsert);
+    const rest = rows.length % rowsPerInsert === 0 ? undefined : statement(rows.length % rowsPerInsert);
+    return db.transaction(() => {
+      for (let start = 0; start < rows.length; start += rowsPerInsert) {
+        const some = rows.slice(start, start + rowsPerInsert);
+        (some.length === rowsPerInsert ? many : rest)?.run(...some.flat());
+      }
+    });
+  };
+  const writes = [
+    writeAll("wfe_workflows", workflowRows),
+    writeAll("wfe_heads", headRows),
+    ...[...Map.groupBy(turnRows, (row) => row[seqColumn]).values()].map((rows) => writeAll("wfe_turns", rows)),
+  ];
   const ms = await timed(() => {
-    db.transaction(() => {
-      for (const instance of instances) insertInstance.run(...instance);
-    })();
-    for (const batch of batches.values()) {
-      db.transaction(() => {
-        for (const turn of batch) insertTurn.run(...turn);
-      })();
-    }
+    for (const write of writes) write();
   });
   db.close();
   return ms;
