@@ -1,4 +1,5 @@
 import { InvalidOptionError, LimitExceededError } from "../../errors.ts";
+import type { Awaitable } from "../../providers/persistence-provider.ts";
 import { checkObject } from "./host-options.ts";
 import { describeValue } from "./names.ts";
 
@@ -17,6 +18,22 @@ export function checkTx(options: TransactionOptions): TransactionOptions {
   if (options.tx === null)
     throw new InvalidOptionError("`tx` is null: leave it out, or give the driver's client in a transaction");
   return options;
+}
+
+/**
+ * Makes a call inside the caller's transaction, at once. `late`: the host was opened by this very call, so that a transaction of a
+ * synchronous driver is over by now.
+ */
+export async function inCallersTransaction<Result>(late: boolean, call: () => Awaitable<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!late || !(error instanceof InvalidOptionError)) throw error;
+    throw new InvalidOptionError(
+      `${error.message}. The host was not open when it was called: start it, or await another of its calls, before the transaction begins`,
+      { cause: error },
+    );
+  }
 }
 
 /** Checks the items of a batch: an array of objects, not too many of them. */

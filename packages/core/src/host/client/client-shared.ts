@@ -17,10 +17,10 @@ export interface ClientShared {
   /** Opens the providers; resolves when they are open. Rejects with a `HostStoppedError` once the host has stopped. */
   readonly open: () => Promise<void>;
   /**
-   * Does the work with open providers, in this very call where they are open already. `stop` waits for what is under way.
-   * Rejects like `open`.
+   * Does the work with open providers, in this very call where they are open already (`late` is false). `stop` waits for what is
+   * under way. Rejects like `open`.
    */
-  readonly call: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  readonly call: <Result>(work: (late: boolean) => Promise<Result>) => Promise<Result>;
   /** The same for whoever cannot wait; a failure is logged. */
   readonly openInBackground: () => void;
   /** Calls the listener when the host has stopped. Gives a function that ends it. */

@@ -152,9 +152,9 @@ export class HostLife {
     );
   }
 
-  #call<Result>(work: () => Promise<Result>): Promise<Result> {
+  #call<Result>(work: (late: boolean) => Promise<Result>): Promise<Result> {
     if (this.#stopped) return Promise.reject(stoppedError());
-    const result = this.#isOpen ? promised(work) : this.#open().then(work);
+    const result = this.#isOpen ? promised(work) : this.#open().then(() => work(true));
     this.#inFlight.add(result);
     const ended = (): void => void this.#inFlight.delete(result);
     result.then(ended, ended);
@@ -232,8 +232,8 @@ const turningPoints: ReadonlySet<string> = new Set([
 ]);
 
 /** A throw becomes a rejection; the work begins in this very call. */
-async function promised<Result>(work: () => Promise<Result>): Promise<Result> {
-  return work();
+async function promised<Result>(work: (late: boolean) => Promise<Result>): Promise<Result> {
+  return work(false);
 }
 
 /** In reverse order; all of them, also when one fails. */

@@ -3,7 +3,7 @@ import type { EventType } from "../../definition/event-type.ts";
 import { InvalidOptionError } from "../../errors.ts";
 import type { Awaitable } from "../../providers/persistence-provider.ts";
 import type { NewEvent, PublishedEvent } from "../../providers/records.ts";
-import { checkBatch, checkTx, type TransactionOptions } from "./batches.ts";
+import { checkBatch, checkTx, inCallersTransaction, type TransactionOptions } from "./batches.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { checkObject, refuseUnknown } from "./host-options.ts";
 import { checkKey, checkName, describeValue } from "./names.ts";
@@ -41,6 +41,7 @@ export async function publish(
   key: string,
   payload: unknown,
   options: PublishOptions,
+  late: boolean,
 ): Promise<Published> {
   checkPublishOptions(options, true);
   const { tx } = options;
@@ -52,7 +53,7 @@ export async function publish(
     return { id: stored.eventId, duplicate: published.duplicate };
   }
   const stored = synchronous(prepared);
-  const [published] = await publishIn(shared, tx, [stored]);
+  const [published] = await inCallersTransaction(late, () => publishIn(shared, tx, [stored]));
   return { id: stored.eventId, duplicate: published?.duplicate ?? false };
 }
 
@@ -62,6 +63,7 @@ export async function publishAll(
   namespace: string,
   items: readonly PublishItem[],
   options: TransactionOptions,
+  late: boolean,
 ): Promise<readonly Published[]> {
   const { tx } = checkTx(options);
   checkBatch("publishEvents", items, shared.core.options.limits.batch);
@@ -74,7 +76,10 @@ export async function publishAll(
       ? await Promise.all(items.map(async (item) => prepareItem(item)))
       : items.map((item) => synchronous(prepareItem(item)));
   if (stored.length === 0) return [];
-  const published = await (tx === undefined ? shared.store.publishAll(stored) : publishIn(shared, tx, stored));
+  const published =
+    tx === undefined
+      ? await shared.store.publishAll(stored)
+      : await inCallersTransaction(late, () => publishIn(shared, tx, stored));
   if (tx === undefined) shared.wake();
   return stored.map(({ eventId }, index) => ({ id: eventId, duplicate: published[index]?.duplicate ?? false }));
 }

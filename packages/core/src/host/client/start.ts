@@ -5,7 +5,7 @@ import { InvalidOptionError, WorkflowIdConflictError } from "../../errors.ts";
 import type { Awaitable } from "../../providers/persistence-provider.ts";
 import type { CreatedWorkflow, NewWorkflow } from "../../providers/records.ts";
 import { encodeStartRecord } from "../core/start-record.ts";
-import { checkBatch, checkTx, type TransactionOptions } from "./batches.ts";
+import { checkBatch, checkTx, inCallersTransaction, type TransactionOptions } from "./batches.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
 import { checkId, checkName, describeValue } from "./names.ts";
@@ -47,6 +47,7 @@ export async function start(
   definition: WorkflowDefinition | string,
   data: unknown,
   options: StartOptions,
+  late: boolean,
 ): Promise<CreatedWorkflow & { readonly id: string }> {
   checkStartOptions(options, true);
   const { tx, delay } = options;
@@ -59,7 +60,7 @@ export async function start(
     return accepted(workflow, created);
   }
   const workflow = synchronous(prepared);
-  const [created] = await createIn(shared, tx, [workflow]);
+  const [created] = await inCallersTransaction(late, () => createIn(shared, tx, [workflow]));
   if (created === undefined) throw new TypeError("the store gave no answer to a start");
   return accepted(workflow, created);
 }
@@ -70,6 +71,7 @@ export async function startAll(
   namespace: string,
   items: readonly StartItem[],
   options: TransactionOptions,
+  late: boolean,
 ): Promise<readonly (CreatedWorkflow & { readonly id: string })[]> {
   const { tx } = checkTx(options);
   checkBatch("startWorkflows", items, shared.core.options.limits.batch);
@@ -80,7 +82,7 @@ export async function startAll(
   };
   if (tx !== undefined) {
     const workflows = items.map((item) => synchronous(prepareItem(item)));
-    const created = await createIn(shared, tx, workflows);
+    const created = await inCallersTransaction(late, () => createIn(shared, tx, workflows));
     return created.map((each, index) => accepted(workflows[index] as NewWorkflow, each));
   }
   const workflows = await Promise.all(items.map(async (item) => prepareItem(item)));

@@ -93,8 +93,8 @@ export class WorkflowClient {
     data: unknown,
     options: StartOptions = {},
   ): Promise<WorkflowHandle<any>> {
-    return this.#shared.call(async () => {
-      const { id, created } = await start(this.#shared, this.namespace, definition, data, options);
+    return this.#shared.call(async (late) => {
+      const { id, created } = await start(this.#shared, this.namespace, definition, data, options, late);
       return workflowHandle(this.#shared, this.namespace, id, created);
     });
   }
@@ -110,8 +110,8 @@ export class WorkflowClient {
     options?: TransactionOptions,
   ): Promise<{ -readonly [Index in keyof Definitions]: HandleOf<Definitions[Index]> }>;
   startWorkflows(items: readonly StartItem[], options: TransactionOptions = {}): Promise<any> {
-    return this.#shared.call(async () => {
-      const started = await startAll(this.#shared, this.namespace, items, options);
+    return this.#shared.call(async (late) => {
+      const started = await startAll(this.#shared, this.namespace, items, options, late);
       return started.map(({ id, created }) => workflowHandle(this.#shared, this.namespace, id, created));
     });
   }
@@ -136,7 +136,7 @@ export class WorkflowClient {
     payload?: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
-    return this.#shared.call(() => publish(this.#shared, this.namespace, event, key, payload, options));
+    return this.#shared.call((late) => publish(this.#shared, this.namespace, event, key, payload, options, late));
   }
 
   /** Publishes at most 500 events in one transaction, in the order of the items. */
@@ -145,7 +145,7 @@ export class WorkflowClient {
     options?: TransactionOptions,
   ): Promise<readonly Published[]>;
   publishEvents(items: readonly PublishItem[], options: TransactionOptions = {}): Promise<readonly Published[]> {
-    return this.#shared.call(() => publishAll(this.#shared, this.namespace, items, options));
+    return this.#shared.call((late) => publishAll(this.#shared, this.namespace, items, options, late));
   }
 
   /** A handle of a workflow by its id. Nothing is read; with the definition its result is typed. */
