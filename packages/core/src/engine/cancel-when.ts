@@ -9,7 +9,7 @@ import { isFinal } from "./work.ts";
 const users = new WeakMap<WorkflowDefinition, boolean>();
 
 /** Whether any node of the definition has a `cancelWhen`: most have none, and then a turn pays nothing for it. */
-function uses(definition: WorkflowDefinition): boolean {
+export function usesCancelWhen(definition: WorkflowDefinition): boolean {
   let answer = users.get(definition);
   if (answer === undefined)
     users.set(
@@ -21,7 +21,7 @@ function uses(definition: WorkflowDefinition): boolean {
 
 /** Cancels the live nodes whose condition has become true, until that changes nothing any more. */
 export function cancelWhereAsked(turn: Turn): void {
-  if (!uses(turn.definition)) return;
+  if (!usesCancelWhen(turn.definition)) return;
   for (let changed = true; changed;) {
     changed = false;
     for (const { id } of turn.draft.pointers.values()) {

@@ -2,6 +2,7 @@ import type { WorkflowDefinition } from "../definition/definition.ts";
 import { StepCrashedError } from "../errors.ts";
 import { cancelWhereAsked } from "./cancel-when.ts";
 import { decideDelivery } from "./control.ts";
+import { decideNextStep } from "./fast-lane.ts";
 import type { DecideContext, Decision } from "./decision.ts";
 import { advance, failNode, openNode } from "./flow.ts";
 import type { Input } from "./inputs.ts";
@@ -30,6 +31,9 @@ export function decide(
   inputs: readonly Input[],
   context: DecideContext,
 ): Decision {
+  const [only] = inputs;
+  const quick = only !== undefined && inputs.length === 1 ? decideNextStep(definition, state, only) : undefined;
+  if (quick !== undefined) return quick;
   const turn = new Turn(definition, state, context);
   const failed = inputs.length > 1 && inputs.some((input) => input.kind === "attempt-threw");
   const ordered = failed

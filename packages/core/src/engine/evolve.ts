@@ -360,7 +360,8 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
 /** What a pointer loses when its body ends, pauses or is set up anew. */
 const idle = { dueAt: null, wait: null, event: null, begun: false, crashed: false, ending: null } as const;
 
-function newPointer(id: number, branch: number, step: string, kind: Pointer["kind"], seq: number): Pointer {
+/** A pointer as it is opened. */
+export function newPointer(id: number, branch: number, step: string, kind: Pointer["kind"], seq: number): Pointer {
   return {
     id,
     branch,

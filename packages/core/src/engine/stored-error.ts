@@ -1,6 +1,7 @@
+import { copy } from "../codec/index.ts";
 import { FatalError, WfeError } from "../errors.ts";
 
-/** An error as entries and rows hold it. Plain JSON. */
+/** An error as entries and rows hold it. */
 export interface StoredError {
   readonly name: string;
   readonly message: string;
@@ -11,10 +12,15 @@ export interface StoredError {
   /** Thrown as `FatalError`. */
   readonly fatal?: boolean;
   readonly cause?: StoredError;
+  /** Its own enumerable fields, such as `path` or `statusCode`, as far as they can be stored and are small. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 const longestText = 16_384;
 const deepestCause = 5;
+const mostFields = 32;
+const largestFieldBytes = 4_096;
+const deepestField = 20;
 
 /** Makes any thrown value storable: a non-error is named as such, long texts are cut, causes are kept to a depth of 5. */
 export function storeError(
@@ -28,7 +34,7 @@ export function storeError(
   };
 }
 
-/** The error again, as an `Error` with its name, code, stack and cause. */
+/** The error again, as an `Error` with its name, code, stack, cause and fields. */
 export function reviveError(stored: StoredError): Error {
   const cause = stored.cause === undefined ? undefined : reviveError(stored.cause);
   const error =
@@ -43,9 +49,10 @@ export function reviveError(stored: StoredError): Error {
       writable: true,
       enumerable: false,
     });
-  for (const key of ["stepId", "attempt"] as const) {
-    if (stored[key] !== undefined)
-      Object.defineProperty(error, key, { value: stored[key], configurable: true, enumerable: true });
+  const { stepId, attempt } = stored;
+  for (const [key, value] of Object.entries({ ...stored.fields, stepId, attempt })) {
+    if (value !== undefined)
+      Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true });
   }
   return error;
 }
@@ -58,6 +65,7 @@ function describe(thrown: unknown, depth: number): StoredError {
   const cause = read(thrown, "cause");
   const stepId = readText(thrown, "stepId");
   const attempt = read(thrown, "attempt");
+  const fields = fieldsOf(thrown);
   return {
     name: readText(thrown, "name") ?? "Error",
     message: cut(readText(thrown, "message") ?? ""),
@@ -67,7 +75,48 @@ function describe(thrown: unknown, depth: number): StoredError {
     ...(typeof attempt === "number" ? { attempt } : {}),
     ...(thrown instanceof FatalError ? { fatal: true } : {}),
     ...(cause === undefined || depth >= deepestCause ? {} : { cause: describe(cause, depth + 1) }),
+    ...(fields === undefined ? {} : { fields }),
   };
+}
+
+/** These have places of their own, or would shadow what an error is. */
+const ownPlaces: ReadonlySet<string> = new Set([
+  "name",
+  "message",
+  "code",
+  "stack",
+  "cause",
+  "stepId",
+  "attempt",
+  "__proto__",
+]);
+
+/** Accessors are not called, and what cannot be stored is left out: the error itself has to be stored in any case. */
+function fieldsOf(error: object): Record<string, unknown> | undefined {
+  const fields: Record<string, unknown> = {};
+  let count = 0;
+  for (const key of ownKeys(error)) {
+    if (ownPlaces.has(key)) continue;
+    const property = Object.getOwnPropertyDescriptor(error, key);
+    if (property === undefined || property.value === undefined) continue;
+    try {
+      fields[key] = copy(property.value, { maxBytes: largestFieldBytes, maxDepth: deepestField });
+    } catch {
+      continue;
+    }
+    count += 1;
+    if (count === mostFields) break;
+  }
+  return count === 0 ? undefined : fields;
+}
+
+/** A hostile error may be a Proxy whose traps throw. */
+function ownKeys(error: object): readonly string[] {
+  try {
+    return Object.keys(error);
+  } catch {
+    return [];
+  }
 }
 
 /** Also errors of another realm, or with a broken prototype. */

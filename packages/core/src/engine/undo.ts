@@ -1,3 +1,4 @@
+import { applyPatch } from "../codec/index.ts";
 import type { DefinitionNode } from "../definition/nodes.ts";
 import { CompensationFailedError } from "../errors.ts";
 import { sagaAround } from "./draft.ts";
@@ -5,7 +6,7 @@ import type { Entry, NodeEnd } from "./entries.ts";
 import { placeAt } from "./expressions.ts";
 import { advance, failNode, type Outcome } from "./flow.ts";
 import { finalize } from "./root.ts";
-import { rootPointer, type Branch, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
+import { rootPointer, type Branch, type Data, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
 import { storeError, type StoredError } from "./stored-error.ts";
 import type { Turn } from "./turn.ts";
 
@@ -152,12 +153,19 @@ export function undoFromJournal(turn: Turn, id: number, seq: number, entries: re
   const known: UndoRecord =
     late?.ended === true
       ? { ...withoutError, ...(late.output === undefined ? {} : { output: late.output }) }
-      : { ...record, ...(output === undefined || record.error !== undefined ? {} : { output }) };
+      : { ...record, ...(output === undefined || record.error !== undefined ? {} : { output }), ...ownLocal(entry) };
   if (known.inner != null) {
     turn.emit({ kind: "undo-entered", pointer: id, step: saga.step, record: known, resume: previous });
     return stepUndo(turn, id);
   }
   undoRecord(turn, saga, known, previous, false);
+}
+
+/** In an item, `.as` is the item's own: a compensation sees there what its step has set. */
+function ownLocal(entry: NodeEnd & { readonly output?: unknown }): { readonly local?: Data } {
+  if (entry.local === undefined) return {};
+  const set = entry.as === undefined ? [] : [{ key: entry.as, value: entry.output }];
+  return { local: applyPatch(entry.undo?.record.local ?? {}, entry.patch ?? set) };
 }
 
 function undoRecord(turn: Turn, saga: Pointer, record: UndoRecord, resume: UndoRecord["inner"], leave: boolean): void {

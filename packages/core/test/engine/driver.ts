@@ -1,7 +1,7 @@
 import { copy, handOut } from "../../src/codec/index.ts";
 import type { WorkflowDefinition } from "../../src/definition/definition.ts";
 import { isStepResult } from "../../src/definition/execution-result.ts";
-import type { Decision, DecideContext, Delivery, Entry, Input } from "../../src/engine/index.ts";
+import type { Decision, DecideContext, Delivery, EngineLimits, Entry, Input } from "../../src/engine/index.ts";
 import {
   attemptOf,
   awaitedStreams,
@@ -44,6 +44,7 @@ export class Driver {
   readonly told: Delivery[] = [];
   state: WorkflowState = initialState();
   now = 1_000_000;
+  limits: EngineLimits = defaultLimits;
   #delivered = 0;
   readonly definitions: readonly WorkflowDefinition[];
 
@@ -57,7 +58,7 @@ export class Driver {
       now: this.now,
       random: () => 0.5,
       maxLoneDeaths: 3,
-      limits: defaultLimits,
+      limits: this.limits,
       definitionOf: (id, version) => this.definitions.find((one) => one.id === id && one.version === version),
     };
   }

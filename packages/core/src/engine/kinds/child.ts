@@ -1,6 +1,6 @@
 import { copy } from "../../codec/index.ts";
 import type { RunWorkflowNode } from "../../definition/nodes.ts";
-import { ChildWorkflowError, LimitExceededError, StepTimeoutError } from "../../errors.ts";
+import { ChildWorkflowError, ExpressionError, LimitExceededError, StepTimeoutError } from "../../errors.ts";
 import type { Delivery } from "../inputs.ts";
 import { dataAt, evaluate } from "../expressions.ts";
 import { completeNode, failNode, openNode } from "../flow.ts";
@@ -27,6 +27,11 @@ export const child: KindHandler<"run-workflow"> = {
       node.input === undefined
         ? dataAt(turn.draft, branch)
         : evaluate(turn.draft, branch, turn.now, "the input of `runWorkflow`", node.input);
+    if (!isObject(input)) {
+      throw new ExpressionError("the input of `runWorkflow` must be an object: it is the child's data", {
+        stepId: node.id,
+      });
+    }
     const data = copy(input, { path: "input", maxBytes: limits.dataBytes, maxDepth: limits.depth });
     const childId = childIdOf(turn, id);
     turn.emit({
@@ -63,6 +68,11 @@ export const child: KindHandler<"run-workflow"> = {
     failNode(turn, pointer.id, { error: storeError(error), thrown: error });
   },
 };
+
+/** A plain one, not a list, a Date, a Map and the like. */
+function isObject(value: unknown): value is object {
+  return Object.prototype.toString.call(value) === "[object Object]";
+}
 
 /** The id says whose child it is; a part of the parent's random uid keeps it apart from those of an earlier parent of the same id. */
 function childIdOf(turn: Turn, pointer: number): string {
