@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { workflow, WorkflowHost } from "@wfe/core";
+import { workflow, WorkflowHost, type WorkflowDefinition } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
 import { heapMiB, inFolder, median, row } from "./measure.ts";
 import { noOps } from "./steps.ts";
@@ -32,7 +32,7 @@ export async function longRuns(): Promise<void> {
   report("a chain of 2,000 steps", chainTimes);
 }
 
-async function run(definition: ReturnType<typeof noOps>, data: object): Promise<void> {
+async function run(definition: WorkflowDefinition, data: object): Promise<void> {
   await inFolder(async (folder) => {
     const host = new WorkflowHost({ providers: [sqlite(join(folder, "wfe.db"))], workflows: [definition] });
     await host.start();

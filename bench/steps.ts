@@ -66,7 +66,9 @@ async function runFloor(engineFile: string, floorFile: string): Promise<number> 
   const source = new Database(engineFile, { readonly: true });
   const tables = ["wfe_workflows", "wfe_heads", "wfe_turns"];
   const schema = source
-    .prepare(`SELECT sql FROM sqlite_master WHERE tbl_name IN (${tables.map(() => "?").join(", ")}) AND sql IS NOT NULL`)
+    .prepare(
+      `SELECT sql FROM sqlite_master WHERE tbl_name IN (${tables.map(() => "?").join(", ")}) AND sql IS NOT NULL`,
+    )
     .all(...tables) as { sql: string }[];
   const rowsOf = (sql: string): unknown[][] => source.prepare(sql).raw().all() as unknown[][];
   const workflowRows = rowsOf("SELECT * FROM wfe_workflows");

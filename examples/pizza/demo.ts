@@ -21,7 +21,6 @@ const order: Order = {
   customer: "Ann",
   payment: "card",
   amount: 42,
-  cancelled: false,
   pizzas: [
     { name: "Margherita", minutes: 8 },
     { name: "Funghi", minutes: 9 },

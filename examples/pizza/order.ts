@@ -18,7 +18,7 @@ export interface Order {
   readonly payment: "card" | "cash";
   readonly amount: number;
   readonly pizzas: readonly { readonly name: string; readonly minutes: number }[];
-  readonly cancelled: boolean;
+  readonly stamps?: number;
 }
 
 export const pickedUp = event<{ courier: string }>("order.picked-up");
@@ -119,7 +119,7 @@ export const pizzaOrder = workflow<Order>()
   )
   .then((_, ctx) => {
     kitchen.tell(ctx, "looks at the oven");
-    return ExecutionResult.outcome("hot");
+    return ExecutionResult.outcome(ctx.items.length === 0 ? "hot" : "cold");
   })
   .name("Look at oven")
   .decide({

@@ -1,15 +1,5 @@
-import { InvalidOptionError } from "@wfe/core/providers";
+import { InvalidOptionError, type StepContext, transactionalStep, type TransactionalStep } from "@wfe/core/providers";
 import type { Connection } from "./session.ts";
-
-const transactionalStep: unique symbol = Symbol.for("wfe.transactional-step");
-
-interface TransactionalStep<Input, Output> {
-  (input: Input, ctx: object): Output;
-  readonly [transactionalStep]: true;
-}
-
-/** What a host gives to a step's body: `ctx`, with the connection of the transaction. */
-type Context<Input, Output> = Parameters<TransactionalStep<Input, Output>>[1];
 
 /**
  * A step whose own writes and whose result commit together, exactly once, in the database of the workflows.
@@ -26,16 +16,16 @@ type Context<Input, Output> = Parameters<TransactionalStep<Input, Output>>[1];
  * ```
  */
 export function inTransaction<Input, Output>(
-  body: (input: Input, ctx: Context<Input, Output> & { readonly tx: Connection }) => SynchronousOutput<Output>,
+  body: (input: Input, ctx: StepContext & { readonly tx: Connection }) => SynchronousOutput<Output>,
 ): TransactionalStep<Input, Output> {
   if (typeof body !== "function") throw new InvalidOptionError("inTransaction() takes the body of a step, a function");
-  const step = (input: Input, ctx: Context<Input, Output>): Output => {
+  const step = (input: Input, ctx: StepContext): Output => {
     if (!("tx" in ctx)) {
       throw new InvalidOptionError(
         "this step has no transaction to run in: use a host whose store is sqlite(), and do not call the step yourself",
       );
     }
-    return body(input, ctx as Context<Input, Output> & { readonly tx: Connection });
+    return body(input, ctx as StepContext & { readonly tx: Connection });
   };
   return Object.assign(step, { [transactionalStep]: true as const });
 }

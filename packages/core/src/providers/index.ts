@@ -24,3 +24,5 @@ export * from "./records.ts";
 export type { Clock, Runtime, Timer } from "../runtime/runtime.ts";
 export { systemClock, systemRuntime } from "../runtime/system-runtime.ts";
 export { CorruptedRecordError, InvalidOptionError, NewerFormatError, StoreError, WfeError } from "../errors.ts";
+export type { StepContext } from "../definition/step-context.ts";
+export { transactionalStep, type TransactionalStep } from "../definition/transactional.ts";
