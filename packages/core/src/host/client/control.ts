@@ -10,6 +10,7 @@ import {
 import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
 import type { DeliveryOutcome, Run } from "../../providers/records.ts";
 import type { ClientShared } from "./client-shared.ts";
+import { copyRecord } from "./copy-record.ts";
 import { checkBoolean, checkObject, refuseUnknown } from "./host-options.ts";
 import { checkId, describeValue } from "./names.ts";
 import { bounded, checkWaitOptions, type WaitOptions } from "./wait-bounds.ts";
@@ -80,12 +81,7 @@ export function skipDelivery(shared: ClientShared, stepId: string, output: unkno
 }
 
 export function setDataDelivery(shared: ClientShared, patch: Readonly<Record<string, unknown>>): Unsigned<"set-data"> {
-  checkObject("the patch of `setData`", patch);
-  const { dataBytes, depth } = shared.core.options.limits;
-  return {
-    kind: "set-data",
-    patch: copy(patch, { path: "patch", maxBytes: dataBytes, maxDepth: depth }) as Record<string, unknown>,
-  };
+  return { kind: "set-data", patch: copyRecord("the patch of `setData`", "patch", patch, shared.core.options.limits) };
 }
 
 export function migrateDelivery(version: number): Unsigned<"migrate"> {

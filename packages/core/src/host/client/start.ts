@@ -1,4 +1,3 @@
-import { copy } from "../../codec/index.ts";
 import type { WorkflowDefinition } from "../../definition/definition.ts";
 import { type Duration, parseDuration } from "../../duration.ts";
 import { InvalidOptionError, WorkflowIdConflictError } from "../../errors.ts";
@@ -7,6 +6,7 @@ import type { CreatedWorkflow, NewWorkflow } from "../../providers/records.ts";
 import { encodeStartRecord } from "../core/start-record.ts";
 import { checkBatch, checkTx, inCallersTransaction, type TransactionOptions } from "./batches.ts";
 import type { ClientShared } from "./client-shared.ts";
+import { copyRecord } from "./copy-record.ts";
 import { checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
 import { checkId, checkName, describeValue } from "./names.ts";
 import { validated } from "./schema.ts";
@@ -118,7 +118,10 @@ function prepare(
     priority,
     tags,
     startAt,
-    startText: encodeStartRecord({ data: copyData(shared, checked), depth: 0 }),
+    startText: encodeStartRecord({
+      data: copyRecord("the data of a workflow", "data", checked, shared.core.options.limits),
+      depth: 0,
+    }),
     parent: null,
     firstTurn: null,
   });
@@ -146,16 +149,6 @@ function definitionOf(
     );
   }
   return admitted;
-}
-
-function copyData(shared: ClientShared, data: unknown): unknown {
-  if (typeof data !== "object" || data === null || Array.isArray(data)) {
-    throw new InvalidOptionError(
-      `the data of a workflow must be an object, got ${describeValue(data)}: put the value under a key`,
-    );
-  }
-  const { dataBytes, depth } = shared.core.options.limits;
-  return copy(data, { path: "data", maxBytes: dataBytes, maxDepth: depth });
 }
 
 const startOptionNames: readonly string[] = ["id", "version", "priority", "tags", "delay", "startAt"];

@@ -220,7 +220,8 @@ describe("startWorkflow", () => {
     await expect(start({ items: [{ f: () => 1 }] })).rejects.toThrow(InvalidValueError);
     await expect(start({ items: [{ f: () => 1 }] })).rejects.toMatchObject({ path: "data.items[0].f" });
     await expect(start({ text: "x".repeat(2_000) })).rejects.toThrow(LimitExceededError);
-    for (const data of [null, 5, "text", [1]]) await expect(start(data)).rejects.toThrow("must be an object");
+    for (const data of [null, 5, "text", [1], new Date(), new Map(), new Error("x"), new Uint8Array(1)])
+      await expect(start(data)).rejects.toThrow("must be an object");
   });
 
   it("is not affected by what happens to the data afterwards", async () => {
