@@ -141,6 +141,8 @@ export class Committer {
     }
     if (epoch === this.#epoch) this.#unsettled -= batch.items.length;
     this.#lastSuccessAt = this.#core.runtime.clock.monotonic();
+    // The answer may have been long in coming: what it leads to begins only under a lease that can be relied upon.
+    this.#mayCommit();
     for (let i = 0; i < results.length; i++) {
       const result = results[i];
       if (result !== undefined) batch.items[i]?.source.settle(result);

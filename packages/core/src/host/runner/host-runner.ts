@@ -41,11 +41,11 @@ export class HostRunner implements Runner {
 
   constructor(core: HostCore) {
     this.#core = core;
-    this.#committer = new Committer(core, () => this.#mayAct());
+    this.#committer = new Committer(core, () => this.#maySend());
     this.#bodies = new BodyTally(core.options.maxBodies);
     this.#context = new Context(core, this.#committer, this.#bodies, {
       leaseId: () => this.#lease.lease?.id ?? "",
-      mayAct: () => this.#mayAct(),
+      mayAct: () => !this.#lease.inDoubt,
       isOver: () => this.#state === "stopped",
       released: (run, dueAt) => this.#released(run, dueAt),
       dropped: (run, reload) => this.#dropped(run, reload),
@@ -65,7 +65,7 @@ export class HostRunner implements Runner {
     });
     this.#sweeper = new Sweeper(core, { lease: () => this.#lease.lease, poke: () => this.#dispatcher.poke() });
     this.#dispatcher = new Dispatcher(core, {
-      lease: () => (this.#mayAct() ? this.#lease.lease?.id : undefined),
+      lease: () => (this.#maySend() ? this.#lease.lease?.id : undefined),
       freeSlots: () => core.options.concurrency - this.#hand.size,
       take: (claimed) => this.#take(claimed),
     });
@@ -183,12 +183,10 @@ export class HostRunner implements Runner {
 
   // --------------------------------------------------------------- the lease
 
-  #mayAct(): boolean {
-    return this.#lease.isSure() || this.#held();
-  }
-
-  /** The lease is in doubt: nothing is committed until it is not. */
-  #held(): false {
+  /** Looks at the clock: asked before what counts. */
+  #maySend(): boolean {
+    if (this.#lease.isSure()) return true;
+    // In doubt: nothing is committed or claimed until it is renewed.
     this.#committer.pause();
     return false;
   }

@@ -47,6 +47,11 @@ export class LeaseKeeper {
     return this.#lease;
   }
 
+  /** Whether it was in doubt when it was looked at last, or is not there: the same without a look at the clock. */
+  get inDoubt(): boolean {
+    return this.#inDoubt || this.#lease === undefined;
+  }
+
   /** Whether the lease can be relied upon now. Where it cannot, it is being renewed, and `goOn` or `lost` will be told. */
   isSure(): boolean {
     if (this.#inDoubt || this.#lease === undefined) return false;

@@ -15,11 +15,7 @@ import {
   isFinal,
   isPoison,
   isSuspect,
-  journalNeeded,
   needsBegin,
-  nextDueAt,
-  readyPointers,
-  wantsContinue,
   type Attempt,
 } from "../../engine/work.ts";
 import { CorruptedRecordError, FatalError, NewerFormatError, type AbortReason } from "../../errors.ts";
@@ -38,6 +34,7 @@ import { foldJournal, summarizeAll } from "./fold-journal.ts";
 import { tellEntries, tellStarted } from "./lifecycle.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { lengthAfter, noEffects, turnCommit, type JournalLength } from "./turn-commit.ts";
+import { workAtHand, type WorkAtHand } from "./work-at-hand.ts";
 import { Transaction, type TransactionOutcome } from "./transaction.ts";
 
 /** How a workflow came into this host's hand. */
@@ -54,11 +51,15 @@ interface Flight {
   readonly entries: readonly Entry[];
   readonly effects: Effects;
   readonly state: WorkflowState;
+  /** What the state after it wants. */
+  readonly work: WorkAtHand;
   readonly turn: TurnCommit;
 }
 
 /** Throws of a body aborted for these reasons are no failures: it runs again under the same key. */
 const harmless: ReadonlySet<AbortReason | undefined> = new Set(["suspended", "stopping", "lease-lost"] as const);
+
+const nothingAtHand: WorkAtHand = { ready: [], dueAt: null, continues: false, journal: [] };
 
 /** Turns in a row that the engine makes nothing of, although it asked for them. */
 const mostFruitless = 5;
@@ -82,6 +83,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #row: WorkflowRow | undefined;
   #definition: WorkflowDefinition | undefined;
   #state: WorkflowState = initialState();
+  #work: WorkAtHand = nothingAtHand;
   #summary: StepSummary = emptySummary();
   readonly #length: JournalLength = { turns: 0, journalSize: 0, checkpointSize: 0 };
 
@@ -207,6 +209,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     try {
       const folded = foldJournal(loaded);
       this.#state = folded.state;
+      this.#work = workAtHand(folded.state, this.#context.core.options.maxLoneDeaths);
       this.#summary = folded.summary;
       this.#length.turns = folded.turns;
       this.#length.journalSize = folded.journalSize;
@@ -253,7 +256,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       if (this.#needsPull && !this.#arrived) return this.#pull();
       if (!this.#arrived) {
         if (this.#isHeld()) return;
-        this.#runBodies();
+        if (this.#work.ready.length > 0) this.#runBodies();
         if (this.#needsPull && !this.#arrived) return this.#pull();
       }
       if (this.#lookAhead()) return;
@@ -276,8 +279,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#busy = true;
     this.#needsPull = false;
     const at = this.#context.core.engineNow();
-    const workflow = { run: this.run, namespace: this.#state.identity.namespace || (this.#row?.namespace ?? "") };
-    this.#reads(readArrivals(this.#context.reads, workflow, definition, this.#state), (arrivals) => this.#cameIn(arrivals, at));
+    const { run, namespace } = this.#row as WorkflowRow;
+    this.#reads(readArrivals(this.#context.reads, { run, namespace }, definition, this.#state), (arrivals) => this.#cameIn(arrivals, at));
   }
 
   #cameIn(arrivals: Arrivals, at: number): void {
@@ -288,8 +291,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       this.#arrived = true;
     }
     // The streams were read after these deadlines had passed, so an event that came in time has been seen.
-    const due = nextDueAt(this.#state);
-    if (due !== null && due <= at) this.#timeCame(at);
+    const { dueAt } = this.#work;
+    if (dueAt !== null && dueAt <= at) this.#timeCame(at);
     this.#busy = false;
     this.pump();
   }
@@ -309,11 +312,12 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       this.#suspected = false;
       return false;
     }
-    if (this.#inputs.length > 0) return false;
     this.#suspected = true;
-    if (!suspects.enter(this)) return true;
-    if (this.#state.takeover.alone) return false;
-    this.#raw = [{ kind: "run-alone" }];
+    if (this.#inputs.length === 0) {
+      if (!suspects.enter(this)) return true;
+      if (this.#state.takeover.alone) return false;
+      this.#raw = [{ kind: "run-alone" }];
+    }
     this.#enqueue();
     return true;
   }
@@ -323,11 +327,10 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const definition = this.#definition;
     if (definition === undefined) return;
     const { core, bodies } = this.#context;
-    const ready = readyPointers(this.#state);
-    if (ready.length === 0) return;
     this.#busy = true;
-    for (const pointer of ready) {
-      if (this.#bodies.has(pointer)) continue;
+    const ended = endedPointers(this.#inputs);
+    for (const pointer of this.#work.ready) {
+      if (this.#bodies.has(pointer) || ended?.has(pointer) === true) continue;
       if (bodies.isFull) {
         bodies.whenThereIsRoom(() => this.pump());
         break;
@@ -353,7 +356,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (mode === "straggler") this.#inputs.push(stragglerInput(body.attempt, returned, value, limits));
     else if (returned) this.#inputs.push(returnedInput(body.attempt, value, limits));
     else if (!harmless.has(body.abortReason)) this.#inputs.push(threwInput(body.attempt, value));
-    this.pump();
+    this.#hasInput();
   }
 
   bodyTimedOut(body: Body): void {
@@ -361,19 +364,26 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     body.leave();
     if (this.#gone) return;
     this.#inputs.push(timedOutInput(body.attempt));
-    this.pump();
+    this.#hasInput();
+  }
+
+  /** The short way of `pump` where nothing comes before deciding what has ended. */
+  #hasInput(): void {
+    if (this.#busy) return;
+    const plain = this.#inputs.length > 0 && !this.#needsPull && !this.#lettingGo && this.#raw === undefined;
+    if (plain && this.#context.mayAct()) this.#enqueue();
+    else this.pump();
   }
 
   /** Adds what the state itself asks for. True: it had to read first. */
   #lookAhead(): boolean {
     const { core } = this.#context;
-    const state = this.#state;
-    const due = nextDueAt(state);
-    if (due !== null && this.#decideAt === undefined) {
+    const { dueAt, continues, journal } = this.#work;
+    if (dueAt !== null && !this.#arrived) {
       const now = core.engineNow();
-      if (due <= now) {
+      if (dueAt <= now) {
         // Events up to the deadline come first: the streams are read once more, after it has passed.
-        if (awaitedStreams(state).length > 0 && !this.#arrived) {
+        if (awaitedStreams(this.#state).length > 0) {
           this.#pull();
           return true;
         }
@@ -381,8 +391,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       }
     }
     if (this.#inputs.length > 0) return false;
-    if (wantsContinue(state, core.options.maxLoneDeaths)) this.#inputs.push({ kind: "continue" });
-    const [needed] = journalNeeded(state);
+    if (continues) this.#inputs.push({ kind: "continue" });
+    const [needed] = journal;
     if (this.#inputs.length > 0 || needed === undefined) return false;
     this.#busy = true;
     this.#reads(this.#context.reads.turn(this.run, needed.seq), (turn) => {
@@ -477,12 +487,14 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   #parent(): Parent {
-    const { id, namespace, priority } = this.#state.identity;
+    // Not the state's identity: before its first turn it has none.
+    const { id, namespace, priority } = this.#row as WorkflowRow;
     return { run: this.run, namespace, id, priority, state: this.#state };
   }
 
   #flightOf(inputs: readonly Input[], { entries, state, effects }: Decision, children: PreparedChildren): Flight {
     const { run, namespace, parent } = this.#row as WorkflowRow;
+    const work = workAtHand(state, this.#context.core.options.maxLoneDeaths);
     const turn = turnCommit(this.#context, {
       workflow: { run, namespace, parent },
       claim: this.claim,
@@ -491,11 +503,11 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       state,
       effects,
       children,
-      row: this.#restingRow(state) ?? this.#changedRow(state),
+      row: this.#restingRow(state, work) ?? this.#changedRow(state),
       summary: this.#summary,
       length: this.#length,
     });
-    return { inputs, entries, effects, state, turn };
+    return { inputs, entries, effects, state, work, turn };
   }
 
   #nextTurnId(): string {
@@ -555,13 +567,14 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const before = this.#state;
     const { state, turn } = flight;
     this.#state = state;
+    this.#work = flight.work;
     this.#raw = undefined;
     this.#uncertain = undefined;
     this.#fruitless = 0;
     summarizeAll(this.#summary, flight.entries);
     lengthAfter(this.#length, turn);
     this.#tell(flight, before);
-    if (state.identity.version !== before.identity.version) {
+    if (before.seq >= 0 && state.identity.version !== before.identity.version) {
       this.#definition = this.#context.core.registry.get(state.identity.definitionId, state.identity.version) ?? this.#definition;
     }
     if (this.#bodies.size > 0) this.#bodies.follow(state);
@@ -625,8 +638,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   /** Begins the first transactional step that is ready. It takes the workflow's one turn until it has ended. */
   #runTransaction(): boolean {
     const definition = this.#definition;
-    if (definition === undefined || this.#bodies.size === readyPointers(this.#state).length) return false;
-    for (const pointer of readyPointers(this.#state)) {
+    if (definition === undefined || this.#bodies.size >= this.#work.ready.length) return false;
+    for (const pointer of this.#work.ready) {
       if (this.#bodies.has(pointer) || needsBegin(definition, this.#state, pointer)) continue;
       const attempt = attemptOf(definition, this.#state, pointer);
       if (!(transactionalStep in attempt.node.body)) continue;
@@ -683,14 +696,14 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   /** Nothing is left to do: the workflow is let go, or waits in hand for a body or a near time. */
   #rest(): void {
-    const row = this.#restingRow(this.#state);
+    const row = this.#restingRow(this.#state, this.#work);
     if (row === undefined) return this.#arm();
     this.#busy = true;
     this.#writeRow(row);
   }
 
   /** The row with which the workflow can be let go in this state; undefined: there is something to do, or to wait for here. */
-  #restingRow(state: WorkflowState): RowWrite | undefined {
+  #restingRow(state: WorkflowState, work: WorkAtHand): RowWrite | undefined {
     if (this.#bodies.matterTo(state) || this.#inputs.length > 0) return undefined;
     const { core, stopping } = this.#context;
     const { phase } = this.#state;
@@ -698,18 +711,18 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (pulls && !stopping) return undefined;
     const release = { release: true, notedSignals: this.#noted } as const;
     if (state.phase !== "active") return rowOf(state, { ...release, dueAt: pulls ? core.engineNow() : null });
-    const works = readyPointers(state).length > 0 || wantsContinue(state, core.options.maxLoneDeaths) || journalNeeded(state).length > 0;
+    const works = work.ready.length > 0 || work.continues || work.journal.length > 0;
     if (works || (stopping && pulls)) return stopping ? rowOf(state, { ...release, dueAt: core.engineNow() }) : undefined;
-    const due = nextDueAt(state);
-    if (due !== null && due <= core.engineNow() + core.options.nearMs && !stopping) return undefined;
+    const { dueAt } = work;
+    if (dueAt !== null && dueAt <= core.engineNow() + core.options.nearMs && !stopping) return undefined;
     if (state.stragglers.size > 0 && endedStragglers(state, this.#bodies).length > 0 && !stopping) return undefined;
-    return rowOf(state, { ...release, dueAt: due });
+    return rowOf(state, { ...release, dueAt });
   }
 
   /** What queries and other hosts should see at once, although the workflow stays in hand. */
   #changedRow(state: WorkflowState): RowWrite | undefined {
-    const { phase, identity } = this.#state;
-    if (state.phase === phase && state.identity.version === identity.version) return undefined;
+    const { phase, identity, seq } = this.#state;
+    if (state.phase === phase && (seq < 0 || state.identity.version === identity.version)) return undefined;
     return rowOf(state, { dueAt: null, release: false, notedSignals: this.#noted });
   }
 
@@ -789,7 +802,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   /** Time wakes it in hand: it is near, or a body is at work beside. */
   #arm(): void {
-    const due = this.#context.stopping ? null : nextDueAt(this.#state);
+    const due = this.#context.stopping ? null : this.#work.dueAt;
     if (this.#timer !== undefined && due === this.#timerAt) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -819,6 +832,16 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#context.core.log.error("the store could not be read for a workflow; it is put down, and taken up again", { workflowId: this.#row?.id, run: this.run, error });
     this.#drop("conflict", false);
   }
+}
+
+/** Pointers whose bodies have ended, or are about to begin, and that wait for their turn. */
+function endedPointers(inputs: readonly Input[]): ReadonlySet<number> | undefined {
+  if (inputs.length === 0) return undefined;
+  const pointers = new Set<number>();
+  for (const input of inputs) {
+    if (input.kind === "attempt-returned" || input.kind === "attempt-threw" || input.kind === "begin") pointers.add(input.pointer);
+  }
+  return pointers;
 }
 
 /** The row as it is, let go. */
