@@ -4,5 +4,6 @@ export { persistenceConformance } from "./conformance/persistence/persistence-co
 export type { PersistenceHarness, TransactionsHarness } from "./conformance/persistence/suite.ts";
 export { queueConformance, type QueueHarness } from "./conformance/queue-conformance.ts";
 export { memory, type MemoryOptions } from "./memory/memory.ts";
-export { TestClock } from "./test-clock.ts";
+export { TestClock, type TestClockOptions } from "./test-clock.ts";
+export { runToEnd, type RunToEndEvent, type RunToEndOptions } from "./run-to-end.ts";
 export { testRuntime } from "./test-runtime.ts";

@@ -6,8 +6,7 @@ import { IndexedHeap } from "./indexed-heap.ts";
 /** Turns of the event loop without any activity after which nothing is taken to be ready. */
 const quietTurns = 5;
 
-/** Milliseconds of real time, spent without any change, after which a running body is taken to wait for something. */
-const bodyPatienceMs = 20;
+const defaultPatienceMs = 20;
 
 /** Milliseconds of real time after which the engine's own work is taken to be stuck. */
 const enginePatienceMs = 10_000;
@@ -20,6 +19,14 @@ const longestWalkMs = 60_000;
 
 /** Leaps start background timers together whose delays differ by no more than this factor. */
 const sameDelay = 1.25;
+
+export interface TestClockOptions {
+  /**
+   * Milliseconds of real time, spent without any change, after which a running step is taken to wait for something that only
+   * time can bring. Longer for steps that do real work of their own, such as reading files. Default 20.
+   */
+  readonly patienceMs?: number;
+}
 
 /**
  * A clock that stands still until it is told to go on. Give it to a host (`new WorkflowHost({ clock })`), and the store's time
@@ -35,6 +42,7 @@ const sameDelay = 1.25;
  */
 export class TestClock implements Clock {
   readonly #startMs: number;
+  readonly #patienceMs: number;
   #elapsedMs = 0;
   #wallOffsetMs = 0;
 
@@ -54,11 +62,16 @@ export class TestClock implements Clock {
   #moving: string | undefined;
 
   /** `startMs`: the time it shows at first. Default: the beginning of the year 2030, UTC. */
-  constructor(startMs: number = Date.UTC(2030, 0, 1)) {
+  constructor(startMs: number = Date.UTC(2030, 0, 1), options: TestClockOptions = {}) {
     if (!Number.isInteger(startMs)) {
       throw new InvalidOptionError(`\`startMs\` must be a whole number of milliseconds, got ${startMs}`);
     }
+    const { patienceMs = defaultPatienceMs } = options;
+    if (!Number.isInteger(patienceMs) || patienceMs < 1) {
+      throw new InvalidOptionError(`\`patienceMs\` must be a whole number from 1, got ${patienceMs}`);
+    }
     this.#startMs = startMs;
+    this.#patienceMs = patienceMs;
   }
 
   now(): number {
@@ -69,11 +82,18 @@ export class TestClock implements Clock {
     return this.#elapsedMs;
   }
 
+  /** How many steps have begun and not returned, whatever they wait for. */
+  get runningBodies(): number {
+    return this.#bodies.size;
+  }
+
   setTimer(delayMs: number, callback: () => void, options: { readonly background?: boolean } = {}): Timer {
+    if (Number.isNaN(delayMs)) throw new InvalidOptionError("a timer needs a delay in milliseconds, got NaN");
     this.#activity += 1;
     this.#timers += 1;
     const heap = options.background ? this.#background : this.#foreground;
-    const delay = Math.max(0, delayMs);
+    // Whole milliseconds, as the times are that are stored.
+    const delay = Math.max(0, Math.ceil(delayMs));
     const timer = { dueAt: this.#elapsedMs + delay, delay, order: this.#timers, callback, cancelled: false };
     if (delay > 0) heap.push(timer);
     else this.#runAtOnce(timer);
@@ -105,7 +125,7 @@ export class TestClock implements Clock {
    * set; and after each instant what became ready is waited for.
    *
    * Steps that are running are waited for as long as they get on, but not for longer than some 20 ms of real time without any
-   * change: they may be waiting for a later timer. Upkeep of hosts (heartbeats, sweeps) runs at its own times over distances of
+   * change (`patienceMs`): they may be waiting for a later timer. Upkeep of hosts (heartbeats, sweeps) runs at its own times over distances of
    * up to a minute, and once where more is leapt over; so `advance("30d")` takes no longer than what the workflows do.
    *
    * Rejects when it is called while another call is under way, and when the engine's own work does not end.
@@ -213,7 +233,7 @@ export class TestClock implements Clock {
   /** Whether anything changes before the patience with bodies ends. Counts turns, so that a busy machine gets more time. */
   async #changes(): Promise<boolean> {
     const seen = this.#activity;
-    for (let waited = 0; waited < bodyPatienceMs; waited += 1) {
+    for (let waited = 0; waited < this.#patienceMs; waited += 1) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       if (seen !== this.#activity) return true;
     }

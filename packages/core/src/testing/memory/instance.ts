@@ -50,7 +50,7 @@ export interface Instance {
   heap: IndexedHeap<Instance> | undefined;
 }
 
-export interface Inbox {
+interface Inbox {
   /** The highest number given. */
   last: number;
   /** By number, in order. */
@@ -62,12 +62,12 @@ export interface Inbox {
   readonly outcomes: Map<number, DeliveryOutcome>;
 }
 
-export interface UnreadDelivery extends StoredDelivery {
+interface UnreadDelivery extends StoredDelivery {
   readonly keepOutcome: boolean;
   readonly exempt: boolean;
 }
 
-export interface LiveSubscription extends Subscription {
+interface LiveSubscription extends Subscription {
   readonly stream: Stream;
 }
 
