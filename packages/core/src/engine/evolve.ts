@@ -532,12 +532,13 @@ function takeOver(draft: Draft, seq: number): void {
   );
 }
 
-/** Bodies of these pointers may have run: the next attempt has a higher number, and `onCrash` may have a say. */
+/** Bodies of these pointers may have run: the next attempt has a higher number. Where `onCrash` has a say, it judges this one. */
 function possiblyAttempted(draft: Draft, pointers: readonly number[]): void {
   for (const id of pointers) {
     const pointer = draft.pointers.get(id);
     if (pointer?.status !== "ready" || pointer.kind !== "step") continue;
-    draft.setPointer({ ...pointer, attempt: pointer.attempt + 1, crashed: pointer.begun, begun: false });
+    const { attempt, begun } = pointer;
+    draft.setPointer({ ...pointer, attempt: begun ? attempt : attempt + 1, crashed: begun, begun: false });
   }
 }
 

@@ -541,7 +541,11 @@ describe("dead hosts", () => {
     driver.state = evolveTurn(driver.state, { seq: driver.state.seq + 1, entries: [{ kind: "taken-over" }] });
     driver.journal.push({ seq: driver.state.seq, text: "[]" });
     expect((await driver.run()).phase).toBe("suspended");
-    expect(driver.state.error?.code).toBe("STEP_CRASHED");
+    // The attempt that is judged is the one that had begun, and the next one has the next number.
+    expect(driver.state.error).toMatchObject({ code: "STEP_CRASHED", attempt: 1 });
+    expect(driver.state.pointers.get(3)?.attempt).toBe(1);
+    driver.deliver({ kind: "resume" });
+    expect(driver.state.pointers.get(3)?.attempt).toBe(2);
   });
 
   it("suspends as poison what was alone when its host died three times", async () => {
