@@ -1,6 +1,8 @@
 import type { Run, StoredTurn } from "@wfe/core/providers";
-import { markEvery } from "./schema.ts";
 import type { Session } from "./session.ts";
+
+/** Every so many turns of a workflow one is found by an index: the schema says which. */
+const markEvery = 64;
 
 /** A turn and the place of the one before it. */
 interface Link extends StoredTurn {

@@ -1,6 +1,7 @@
 import { deserialize, serialize } from "node:v8";
 import type { LifecycleEvent, LifecyclePublisher, Timer } from "@wfe/core/providers";
 import { Listeners } from "./hints.ts";
+import type { Session } from "./session.ts";
 import type { OpenStore } from "./sqlite.ts";
 
 type Events = readonly LifecycleEvent[];
@@ -16,18 +17,21 @@ const listenerRenewMs = 10_000;
 const keepMs = 10_000;
 const maxBatches = 1_000;
 
+const otherListener = "SELECT 1 FROM wfe_listeners WHERE listener <> ? AND expires_at >= ? LIMIT 1";
+
 export interface SqliteLifecycle extends LifecyclePublisher {
   /** Call when the store is open. */
   readonly start: () => void;
   /** Call when another connection has committed something. */
   readonly look: () => void;
   /** Call before the store is closed. */
-  readonly stop: () => Promise<void>;
+  readonly stop: () => void;
 }
 
 /**
- * `store` gives the open store, or undefined. Hands events to the listeners of this process at once. For other processes they are written to a table, and only while one of
- * those has said that it listens: in transactions of their own, bounded, and dropped where that is not enough.
+ * Hands events to the listeners of this process at once. For other processes they are written to a table, and only while one
+ * of those has said that it listens: in transactions of their own, bounded, and dropped where that is not enough. `store` gives
+ * the open store, or undefined.
  */
 export function sqliteLifecycle(store: () => OpenStore | undefined): SqliteLifecycle {
   const listeners = new Listeners<Events>();
@@ -41,87 +45,87 @@ export function sqliteLifecycle(store: () => OpenStore | undefined): SqliteLifec
   /** This process's name among the listeners. */
   let self = "";
 
-  /** Best effort: what goes wrong here must not reach whoever publishes. */
-  const attempt = async (work: (opened: OpenStore) => Promise<void>): Promise<void> => {
-    const opened = store();
-    if (opened === undefined) return;
+  /** Best effort, and at once or not at all: false where it was not done. What goes wrong must not reach whoever publishes. */
+  const attempt = (work: (session: Session) => void): boolean => {
     try {
-      await work(opened);
+      return store()?.transactions.tryWrite(work) === true;
     } catch {
-      // Events are dropped, by contract.
+      return false;
     }
   };
 
-  const flush = async (): Promise<void> => {
+  const flush = (): void => {
     flushTimer = undefined;
-    const events = gathered;
-    gathered = [];
-    if (events.length === 0) return;
-    await attempt(async ({ transactions }) => {
-      const bytes = serialize(events);
-      await transactions.write((session) => {
-        const now = session.now();
-        session.run("INSERT INTO wfe_lifecycle (source, at, events) VALUES (?, ?, ?)", self, now, bytes);
-        const last = session.value<number>("SELECT max(batch) FROM wfe_lifecycle") ?? 0;
-        session.run("DELETE FROM wfe_lifecycle WHERE batch <= ?", last - maxBatches);
-        session.run(
-          "DELETE FROM wfe_lifecycle WHERE batch IN (SELECT batch FROM wfe_lifecycle ORDER BY batch LIMIT 100) AND at < ?",
-          now - keepMs,
-        );
-      });
+    const bytes = bytesOf(gathered);
+    if (bytes === undefined) {
+      gathered = [];
+      return;
+    }
+    const written = attempt((session) => {
+      const now = session.now();
+      // The last of them may have gone without a word.
+      others = session.value(otherListener, self, now) !== undefined;
+      if (!others) return;
+      const add = "INSERT INTO wfe_lifecycle (source, at, events) VALUES (?, ?, ?)";
+      const last = session.insert(add, self, now, bytes) ?? 0;
+      session.run("DELETE FROM wfe_lifecycle WHERE batch <= ?", last - maxBatches);
+      const oldest = "SELECT batch FROM wfe_lifecycle ORDER BY batch LIMIT 100";
+      session.run(`DELETE FROM wfe_lifecycle WHERE batch IN (${oldest}) AND at < ?`, now - keepMs);
     });
+    if (written) gathered = [];
+    else flushLater();
+  };
+
+  const flushLater = (): void => {
+    flushTimer ??= store()?.clock.setTimer(gatherMs, flush, { background: true });
   };
 
   const gather = (events: Events): void => {
+    for (const event of events.slice(0, maxGathered - gathered.length)) gathered.push(event);
+    flushLater();
+  };
+
+  /** Says that this process listens, or that it does no longer; soon again where that could not be written. */
+  const register = (): void => {
+    renewTimer?.cancel();
+    const done = attempt((session) => {
+      if (listeners.size === 0) {
+        session.run("DELETE FROM wfe_listeners WHERE listener = ?", self);
+        return;
+      }
+      const now = session.now();
+      session.run("INSERT OR REPLACE INTO wfe_listeners (listener, expires_at) VALUES (?, ?)", self, now + listenerMs);
+      session.run("DELETE FROM wfe_listeners WHERE expires_at < ?", now);
+      seen ??= session.value<number | null>("SELECT max(batch) FROM wfe_lifecycle") ?? 0;
+    });
+    if (done && listeners.size === 0) return;
+    renewTimer = store()?.clock.setTimer(done ? listenerRenewMs : gatherMs, register, { background: true });
+  };
+
+  const look = async (): Promise<void> => {
     const opened = store();
     if (opened === undefined) return;
-    for (const event of events.slice(0, maxGathered - gathered.length)) gathered.push(event);
-    flushTimer ??= opened.clock.setTimer(gatherMs, () => void flush(), { background: true });
+    const batches = await opened.transactions.read((session) => {
+      others = session.value(otherListener, self, session.now()) !== undefined;
+      if (listeners.size === 0 || seen === null) return [];
+      return session.all<{ readonly batch: number; readonly source: string; readonly events: Uint8Array }>(
+        "SELECT batch, source, events FROM wfe_lifecycle WHERE batch > ? ORDER BY batch LIMIT 100",
+        seen,
+      );
+    });
+    for (const { batch, source, events } of batches) {
+      // Two looks may be under way at once.
+      if (seen !== null && batch <= seen) continue;
+      seen = batch;
+      if (source !== self) listeners.tell(deserialize(events) as Events);
+    }
   };
 
-  /** Says that this process listens, or that it does no longer. */
-  const register = (): Promise<void> =>
-    attempt(async ({ transactions }) => {
-      await transactions.write((session) => {
-        if (listeners.size === 0) {
-          session.run("DELETE FROM wfe_listeners WHERE listener = ?", self);
-          return;
-        }
-        const now = session.now();
-        session.run(
-          "INSERT OR REPLACE INTO wfe_listeners (listener, expires_at) VALUES (?, ?)",
-          self,
-          now + listenerMs,
-        );
-        session.run("DELETE FROM wfe_listeners WHERE expires_at < ?", now);
-        seen ??= session.value<number | null>("SELECT max(batch) FROM wfe_lifecycle") ?? 0;
-      });
+  const lookBestEffort = (): void => {
+    look().catch(() => {
+      // Events are dropped, by contract.
     });
-
-  const renew = (): void => {
-    renewTimer = undefined;
-    const opened = store();
-    if (opened === undefined || listeners.size === 0) return;
-    void register();
-    renewTimer = opened.clock.setTimer(listenerRenewMs, renew, { background: true });
   };
-
-  const look = (): Promise<void> =>
-    attempt(async ({ transactions }) => {
-      const batches = await transactions.read((session) => {
-        const listening = "SELECT 1 FROM wfe_listeners WHERE listener <> ? AND expires_at >= ? LIMIT 1";
-        others = session.value(listening, self, session.now()) !== undefined;
-        if (listeners.size === 0 || seen === null) return [];
-        return session.all<{ readonly batch: number; readonly source: string; readonly events: Uint8Array }>(
-          "SELECT batch, source, events FROM wfe_lifecycle WHERE batch > ? ORDER BY batch LIMIT 100",
-          seen,
-        );
-      });
-      for (const { batch, source, events } of batches) {
-        seen = batch;
-        if (source !== self) listeners.tell(deserialize(events) as Events);
-      }
-    });
 
   return {
     publish: (events) => {
@@ -132,10 +136,10 @@ export function sqliteLifecycle(store: () => OpenStore | undefined): SqliteLifec
 
     subscribe: (listener) => {
       const end = listeners.add(listener);
-      if (listeners.size === 1) renew();
+      if (listeners.size === 1) register();
       return () => {
         end();
-        if (listeners.size === 0) void register();
+        if (listeners.size === 0) register();
       };
     },
 
@@ -147,21 +151,31 @@ export function sqliteLifecycle(store: () => OpenStore | undefined): SqliteLifec
       self = store()?.runtime.randomId() ?? "";
       seen = null;
       others = false;
-      if (renewTimer === undefined) renew();
-      void look();
+      if (listeners.size > 0) register();
+      lookBestEffort();
     },
 
-    look: () => void look(),
+    look: lookBestEffort,
 
-    stop: async () => {
+    stop: () => {
+      flush();
       flushTimer?.cancel();
       renewTimer?.cancel();
       flushTimer = undefined;
       renewTimer = undefined;
-      await flush();
-      await attempt(({ transactions }) =>
-        transactions.write((session) => void session.run("DELETE FROM wfe_listeners WHERE listener = ?", self)),
-      );
+      gathered = [];
+      // One that could not say so is forgotten after some time.
+      if (listeners.size > 0) attempt((session) => session.run("DELETE FROM wfe_listeners WHERE listener = ?", self));
     },
   };
+}
+
+/** Undefined where there is nothing to write, or nothing that can be. */
+function bytesOf(events: Events): Uint8Array | undefined {
+  if (events.length === 0) return undefined;
+  try {
+    return serialize(events);
+  } catch {
+    return undefined;
+  }
 }

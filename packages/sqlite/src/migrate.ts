@@ -1,25 +1,28 @@
-import { pendingMigrations } from "@wfe/sql";
-import { migrations } from "./schema.ts";
 import type { Session } from "./session.ts";
+import type { Transactions } from "./transactions.ts";
 
-/** Whether the schema is as this version wants it. Throws where a newer WFE has changed it. */
-export function isMigrated(session: Session, store: string): boolean {
-  return pendingMigrations(migrations, storedVersion(session), store).length === 0;
-}
+/** The newest version of the schema that this version knows. */
+export const schemaVersion = 1;
 
 /**
- * Brings the schema up to date; in a write transaction, so that of many processes one does it, and one that is killed leaves
- * nothing. `storeId` becomes the store's, if it has none yet.
+ * Brings the schema up to date, in a transaction of its own: of many processes one does it, and one that is killed leaves
+ * nothing. `storeId` becomes the store's, if it has none yet. Rejects where a newer WFE has changed the schema.
  */
-export function migrate(session: Session, store: string, storeId: string): void {
-  const pending = pendingMigrations(migrations, storedVersion(session), store);
-  const last = pending.at(-1);
-  if (last === undefined) return;
+export async function migrate(transactions: Transactions, store: string, storeId: string): Promise<void> {
+  if ((await transactions.read(storedVersion)) === schemaVersion) return;
 
-  session.db.exec("CREATE TABLE IF NOT EXISTS wfe_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
-  for (const { statements } of pending) for (const statement of statements()) session.db.exec(statement);
-  session.run("INSERT OR REPLACE INTO wfe_meta (name, value) VALUES ('schema', ?)", String(last.version));
-  session.run("INSERT OR IGNORE INTO wfe_meta (name, value) VALUES ('store', ?)", storeId);
+  // Only now: building SQL takes ten times as long to load as the driver, and most processes find the schema as it should be.
+  const [{ migrations }, { pendingMigrations }] = await Promise.all([import("./schema.ts"), import("@wfe/sql")]);
+  await transactions.write((session) => {
+    const pending = pendingMigrations(migrations, storedVersion(session), store);
+    const last = pending.at(-1);
+    if (last === undefined) return;
+
+    session.db.exec("CREATE TABLE IF NOT EXISTS wfe_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
+    for (const { statements } of pending) for (const statement of statements()) session.db.exec(statement);
+    session.run("INSERT OR REPLACE INTO wfe_meta (name, value) VALUES ('schema', ?)", String(last.version));
+    session.run("INSERT OR IGNORE INTO wfe_meta (name, value) VALUES ('store', ?)", storeId);
+  });
 }
 
 /** Which store this is, for ever: a copy of the file included. */

@@ -9,7 +9,6 @@ import { FlushRepeat, isBusy, storeError } from "./errors.ts";
 import { advanceEvents, isEventDue, nextDueEvent, publishEvents, readStream } from "./events.ts";
 import type { Hints } from "./hints.ts";
 import { turnsBackTo, turnsBetween } from "./journal.ts";
-import { countWorkflows, listWorkflows } from "./lists.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
 import { writeRow } from "./row-write.ts";
 import { findRows, readRows } from "./rows.ts";
@@ -143,9 +142,16 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints): Persis
       });
     },
 
-    list: async (filter, page) => opened().transactions.read((session) => listWorkflows(session, filter, page)),
+    // Loaded by the first call: what builds the SQL takes ten times as long to load as all the rest, and few processes list.
+    list: async (filter, page) => {
+      const { listWorkflows } = await import("./lists.ts");
+      return opened().transactions.read((session) => listWorkflows(session, filter, page));
+    },
 
-    count: async (filter) => opened().transactions.read((session) => countWorkflows(session, filter)),
+    count: async (filter) => {
+      const { countWorkflows } = await import("./lists.ts");
+      return opened().transactions.read((session) => countWorkflows(session, filter));
+    },
 
     purge: async ({ workflowsBefore, eventsBefore, limit }) => {
       const { transactions, clock } = opened();
@@ -188,6 +194,7 @@ async function commit(
 /** Work on the application's connection, in the transaction that it has open: all of it, or nothing where it throws. */
 function inCallers<T>(tx: unknown, store: OpenStore, hints: Hints, work: (session: Session) => T): T {
   const session = callersSession(tx, store);
+  const isOurs = store.transactions.inside && session === store.transactions.session;
   session.run("SAVEPOINT wfe_joined");
   try {
     const result = work(session);
@@ -195,14 +202,15 @@ function inCallers<T>(tx: unknown, store: OpenStore, hints: Hints, work: (sessio
     return result;
   } catch (error) {
     if (session.db.inTransaction) session.db.exec("ROLLBACK TO wfe_joined; RELEASE wfe_joined");
+    session.forget();
     throw isBusy(error) ? lockIsTaken(error, store) : storeError(error, "statement", store.target.name);
   } finally {
-    // In a step's body the flush tells what was woken. Of other transactions nobody tells us when they are committed; on a
-    // connection of its own the others see it by themselves.
-    if (session !== store.transactions.session) session.takeHints();
-    else if (!store.transactions.inside) {
+    // In a step's body it is our transaction, and the flush tells what was woken. Another's comes and goes without us: nobody
+    // says when it is committed, which other connections see by themselves, or that it has been undone.
+    if (!isOurs) {
+      session.forget();
       session.takeHints();
-      hints.commitsUnseen();
+      if (session === store.transactions.session) hints.commitsUnseen();
     }
   }
 }
@@ -225,8 +233,6 @@ function callersSession(tx: unknown, { transactions, target, callers, now }: Ope
   const known = callers.get(tx);
   const session = known ?? new Session(tx, now);
   if (known === undefined) callers.set(tx, session);
-  // Its transactions come and go without us.
-  session.forget();
   return session;
 }
 

@@ -51,6 +51,3 @@ export const migrations: readonly Migration[] = [
     ],
   },
 ];
-
-/** Every `markEvery`th turn of a workflow is found by an index; see the partial index above. */
-export const markEvery = 64;

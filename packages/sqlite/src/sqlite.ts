@@ -57,8 +57,8 @@ export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptio
     lifecycle.start();
   };
 
-  const close = async (): Promise<void> => {
-    await lifecycle.stop();
+  const close = (): void => {
+    lifecycle.stop();
     hints.stop();
     const { transactions } = opened();
     store = undefined;
@@ -94,7 +94,7 @@ export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptio
       opens -= 1;
       if (opens > 0) return;
       opening = undefined;
-      await close();
+      close();
     },
 
     ping: async () => {
@@ -113,11 +113,9 @@ async function openStore(target: Target, options: SqliteOptions, runtime: Runtim
     committed: (session) => hints.committed(session),
   });
   try {
-    // Always a write, so that a file that cannot be written is found now.
-    const storeId = await transactions.write((session) => {
-      migrate(session, target.name, runtime.randomId());
-      return storeIdOf(session);
-    });
+    await migrate(transactions, target.name, runtime.randomId());
+    // A write transaction, so that a file that cannot be written is found now.
+    const storeId = await transactions.write(storeIdOf);
     return { target, runtime, clock: runtime.clock, now, transactions, callers: new WeakMap(), storeId };
   } catch (error) {
     if (target.shared === undefined) transactions.session.db.close();

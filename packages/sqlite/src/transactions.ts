@@ -73,6 +73,12 @@ export class Transactions {
     });
   }
 
+  /** The same at once or not at all: false where the lock was not to be had. For what is best effort. */
+  tryWrite(work: (session: Session) => void): boolean {
+    if (this.#waiting.length > 0 || this.#inside) return false;
+    return this.#attemptWrite(work) !== undefined;
+  }
+
   /** Runs the work on one snapshot of the store. */
   async read<T>(work: (session: Session) => T): Promise<T> {
     const since = performance.now();

@@ -1,0 +1,3 @@
+// Says that it is there, and stays.
+console.log("here");
+setInterval(() => undefined, 1_000);
