@@ -86,7 +86,7 @@ export class DefinitionRegistry implements Registry {
     const ids = [...this.#byId.keys()].sort();
     if (ids.length === 0) return `${what}, nor any other: pass definitions in \`workflows\``;
     const nearest = nearestName(id, ids);
-    return `${what}${nearest === undefined ? "" : `, did you mean \`${nearest}\`?`}: there is ${listed(ids)}`;
+    return `${what}${nearest === undefined ? "." : `, did you mean \`${nearest}\`?`} There is ${listed(ids)}`;
   }
 }
 

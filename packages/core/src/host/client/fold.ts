@@ -8,6 +8,7 @@ import {
   type StepSummary,
   type WorkflowState,
 } from "../../engine/index.ts";
+import { CorruptedRecordError, WfeError } from "../../errors.ts";
 import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
 import type { Run, StoredTurn, WorkflowRow } from "../../providers/records.ts";
 
@@ -26,7 +27,7 @@ export async function foldNow(persistence: PersistenceProvider, run: Run): Promi
   const [loaded] = await persistence.load([run]);
   if (loaded === undefined) return undefined;
   const start = loaded.checkpoint === null ? undefined : decodeState(loaded.checkpoint.stateText);
-  return { row: loaded.row, ...fold(start ?? atFirst(), loaded.turns) };
+  return { row: loaded.row, ...fold(start ?? atFirst(), loaded.turns, loaded.row.id) };
 }
 
 /**
@@ -48,7 +49,7 @@ export async function foldUpTo(
     const last = turns.at(-1);
     if (last === undefined) return undefined;
     at = last.at;
-    folded = fold(folded, turns);
+    folded = fold(folded, turns, loaded.row.id);
   }
   return { row: loaded.row, ...folded, at };
 }
@@ -57,12 +58,21 @@ function atFirst(): Omit<Folded, "row"> {
   return { state: initialState(), summary: emptySummary() };
 }
 
-function fold(start: Omit<Folded, "row">, turns: readonly StoredTurn[]): Omit<Folded, "row"> {
-  let state = start.state;
-  for (const { seq, entriesText } of turns) {
-    const entries = decodeEntries(entriesText);
-    state = evolveTurn(state, { seq, entries });
-    for (const entry of entries) summarize(start.summary, entry);
+function fold(start: Omit<Folded, "row">, turns: readonly StoredTurn[], workflowId: string): Omit<Folded, "row"> {
+  try {
+    let state = start.state;
+    for (const { seq, entriesText } of turns) {
+      if (seq !== state.seq + 1) throw new TypeError(`turn ${seq} follows turn ${state.seq}`);
+      const entries = decodeEntries(entriesText);
+      state = evolveTurn(state, { seq, entries });
+      for (const entry of entries) summarize(start.summary, entry);
+    }
+    return { state, summary: start.summary };
+  } catch (error) {
+    if (error instanceof WfeError) throw error;
+    throw new CorruptedRecordError(
+      `the journal of workflow \`${workflowId}\` is damaged: restore it from a backup, or terminate the workflow`,
+      { workflowId, cause: error },
+    );
   }
-  return { state, summary: start.summary };
 }

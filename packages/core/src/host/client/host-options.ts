@@ -111,7 +111,7 @@ export function refuseUnknown(where: string, options: object, names: readonly st
     if (names.includes(name) || value === undefined) continue;
     const nearest = nearestName(name, names);
     throw new InvalidOptionError(
-      `${where}: there is no \`${name}\`${nearest === undefined ? "" : `, did you mean \`${nearest}\`?`} There is ${names.map((each) => `\`${each}\``).join(", ")}`,
+      `${where}: there is no \`${name}\`${nearest === undefined ? "." : `, did you mean \`${nearest}\`?`} There is ${names.map((each) => `\`${each}\``).join(", ")}`,
     );
   }
 }

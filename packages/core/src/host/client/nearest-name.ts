@@ -1,6 +1,6 @@
-/** The name that is a few typing errors away from what was written, if one is. */
+/** The name that is a few typing errors away from what was written, or that was written in part, if there is one. */
 export function nearestName(written: string, names: readonly string[]): string | undefined {
-  let nearest: string | undefined;
+  let nearest = written.length < 3 ? undefined : names.find((name) => name.startsWith(written));
   let fewest = Math.max(2, Math.floor(written.length / 3)) + 1;
   for (const name of names) {
     const edits = editDistance(written.toLowerCase(), name.toLowerCase(), fewest);

@@ -54,7 +54,7 @@ describe("the registry", () => {
     expect(missing("oder").message).toContain("did you mean `order`?");
     expect(missing("order", 2).message).toContain("there is version 1, 3");
     expect(missing("order", 2)).toMatchObject({ code: "DEFINITION_NOT_FOUND", definitionId: "order", version: 2 });
-    expect(missing("something else").message).toContain("there is `order`, `refund`");
+    expect(missing("something else").message).toContain("There is `order`, `refund`");
     expect(missing("something else").message).not.toContain("did you mean");
     expect(() => registry().require("order", undefined)).toThrow("pass definitions in `workflows`");
   });
