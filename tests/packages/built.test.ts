@@ -19,7 +19,15 @@ describe("the built packages", () => {
     mkdirSync(join(root, "temp"), { recursive: true });
     folder = mkdtempSync(join(root, "temp", "user-"));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    const compilerOptions = { strict: true, module: "nodenext", target: "es2024", types: ["node"], outDir: "out", skipLibCheck: false, exactOptionalPropertyTypes: true };
+    const compilerOptions = {
+      strict: true,
+      module: "nodenext",
+      target: "es2024",
+      types: ["node"],
+      outDir: "out",
+      skipLibCheck: false,
+      exactOptionalPropertyTypes: true,
+    };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["program.ts"] }));
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,7 +35,10 @@ describe("the built packages", () => {
   it("serve a user's program, which compiles under strict and runs", () => {
     copyFileSync(fileURLToPath(new URL("program.ts.txt", import.meta.url)), join(folder, "program.ts"));
     compile();
-    const output = execFileSync(process.execPath, [join(folder, "out", "program.js"), join(folder, "app.db")], { cwd: folder, encoding: "utf8" });
+    const output = execFileSync(process.execPath, [join(folder, "out", "program.js"), join(folder, "app.db")], {
+      cwd: folder,
+      encoding: "utf8",
+    });
     expect(output.trim().split("\n").at(-1)).toBe("ok");
   }, 60_000);
 

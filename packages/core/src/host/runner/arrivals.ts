@@ -22,7 +22,12 @@ export interface Arrivals {
 }
 
 /** Reads inbox and streams, and what is needed to decide the deliveries. */
-export async function readArrivals(reads: StoreReads, workflow: { readonly run: Run; readonly namespace: string }, definition: WorkflowDefinition, state: WorkflowState): Promise<Arrivals> {
+export async function readArrivals(
+  reads: StoreReads,
+  workflow: { readonly run: Run; readonly namespace: string },
+  definition: WorkflowDefinition,
+  state: WorkflowState,
+): Promise<Arrivals> {
   const awaited = awaitedStreams(state);
   const { signals, deliveries, events } = await reads.pull({
     ...workflow,
@@ -39,7 +44,11 @@ export async function readArrivals(reads: StoreReads, workflow: { readonly run: 
     }
     // Where it goes back to depends on the state, so it is decided alone.
     more = inputs.length > 0 || delivery !== deliveries.at(-1);
-    if (inputs.length === 0) inputs.push({ ...deliveryInput(delivery, body), ...(await baseOf(reads, workflow.run, definition, state, body)) });
+    if (inputs.length === 0)
+      inputs.push({
+        ...deliveryInput(delivery, body),
+        ...(await baseOf(reads, workflow.run, definition, state, body)),
+      });
     break;
   }
   const byPointer = Map.groupBy(awaited.keys(), (index) => awaited[index]?.pointer ?? -1);
@@ -67,9 +76,16 @@ async function baseOf(
   delivery: Extract<Delivery, { kind: "retry" | "skip-step" }>,
 ): Promise<{ readonly base?: RetryBase | { readonly refused: string } }> {
   const from = delivery.kind === "retry" ? delivery.from : delivery.stepId;
-  const goesBack = delivery.kind === "retry" ? state.phase !== "active" && !(state.phase === "suspended" && from === undefined) : state.phase === "failed";
+  const goesBack =
+    delivery.kind === "retry"
+      ? state.phase !== "active" && !(state.phase === "suspended" && from === undefined)
+      : state.phase === "failed";
   if (!goesBack || state.phase === "completed" || state.stuckUndo !== null) return {};
-  const turns = (await reads.journal(run, state.seq)).map(({ seq, at, entriesText }) => ({ seq, at, entries: decodeEntries(entriesText) }));
+  const turns = (await reads.journal(run, state.seq)).map(({ seq, at, entriesText }) => ({
+    seq,
+    at,
+    entries: decodeEntries(entriesText),
+  }));
   return { base: findRetryBase(definition, state, turns, from) };
 }
 

@@ -20,12 +20,25 @@ export function returnedInput(attempt: Attempt, value: unknown, limits: EngineLi
 }
 
 export function threwInput(attempt: Attempt, thrown: unknown): AttemptInput {
-  return { kind: "attempt-threw", pointer: attempt.pointer, attempt: attempt.attempt, error: storedFrom(attempt, thrown), thrown };
+  return {
+    kind: "attempt-threw",
+    pointer: attempt.pointer,
+    attempt: attempt.attempt,
+    error: storedFrom(attempt, thrown),
+    thrown,
+  };
 }
 
 /** The body returned something, and it cannot be stored: no retries. */
 export function unstorableInput(attempt: Attempt, thrown: unknown): AttemptInput {
-  return { kind: "attempt-threw", pointer: attempt.pointer, attempt: attempt.attempt, error: storedFrom(attempt, thrown), thrown, unstorable: true };
+  return {
+    kind: "attempt-threw",
+    pointer: attempt.pointer,
+    attempt: attempt.attempt,
+    error: storedFrom(attempt, thrown),
+    thrown,
+    unstorable: true,
+  };
 }
 
 export function timedOutInput(attempt: Attempt): AttemptInput {
@@ -43,7 +56,11 @@ export function stragglerInput(attempt: Attempt, returned: boolean, value: unkno
   if (!returned) return { kind: "straggler-ended", pointer, returned: false };
   try {
     const copied = copyReturned(value, limits);
-    const output = !isStepResult(copied) ? copied : copied.kind === "next" || copied.kind === "outcome" ? copied.output : undefined;
+    const output = !isStepResult(copied)
+      ? copied
+      : copied.kind === "next" || copied.kind === "outcome"
+        ? copied.output
+        : undefined;
     return { kind: "straggler-ended", pointer, returned: true, ...(output === undefined ? {} : { output }) };
   } catch {
     return { kind: "straggler-ended", pointer, returned: true };
@@ -68,7 +85,10 @@ function copyResult(result: StepResult, limits: EngineLimits): StepResult {
     case "persist":
       return ExecutionResult.persist(copyValue(result.data, limits, "data"));
     case "sleep":
-      return ExecutionResult.sleep(parseDuration(result.duration, "the duration of `ExecutionResult.sleep`"), copyValue(result.data, limits, "data"));
+      return ExecutionResult.sleep(
+        parseDuration(result.duration, "the duration of `ExecutionResult.sleep`"),
+        copyValue(result.data, limits, "data"),
+      );
     case "wait-for-event":
       checkName(result.name, "name");
       checkName(result.key, "key");
@@ -77,9 +97,16 @@ function copyResult(result: StepResult, limits: EngineLimits): StepResult {
 }
 
 function checkName(value: unknown, what: "name" | "key"): void {
-  const sound = typeof value === "string" && !value.includes("\0") && Buffer.byteLength(value) <= 512 && (what === "key" || value.trim() !== "");
+  const sound =
+    typeof value === "string" &&
+    !value.includes("\0") &&
+    Buffer.byteLength(value) <= 512 &&
+    (what === "key" || value.trim() !== "");
   if (!sound) {
-    throw new InvalidValueError(`the ${what} given to \`ExecutionResult.waitForEvent\` must be text of at most 512 bytes without NUL${what === "key" ? "" : ", not blank"}`, { path: what });
+    throw new InvalidValueError(
+      `the ${what} given to \`ExecutionResult.waitForEvent\` must be text of at most 512 bytes without NUL${what === "key" ? "" : ", not blank"}`,
+      { path: what },
+    );
   }
 }
 

@@ -31,7 +31,8 @@ export class Bodies {
   matterTo(state: WorkflowState): boolean {
     if (this.#byPointer.size === 0) return false;
     for (const body of this.#byPointer.values()) {
-      if (body.mode === "running" ? isCurrent(state, body) || isAwaited(state, body) : isAwaited(state, body)) return true;
+      if (body.mode === "running" ? isCurrent(state, body) || isAwaited(state, body) : isAwaited(state, body))
+        return true;
     }
     return false;
   }

@@ -78,7 +78,9 @@ export class BodyContext implements StepContext {
   get undoing(): Undoing {
     const { undoing, undoneKey, node } = this.#owner.attempt;
     if (undoing === null) {
-      throw new InvalidOptionError(`\`ctx.undoing\` is there only in a compensation, and step \`${node.id}\` is none`, { stepId: node.id });
+      throw new InvalidOptionError(`\`ctx.undoing\` is there only in a compensation, and step \`${node.id}\` is none`, {
+        stepId: node.id,
+      });
     }
     const idempotencyKey = undoneKey ?? "";
     if (undoing.error !== undefined) return { output: undefined, error: reviveError(undoing.error), idempotencyKey };
@@ -103,7 +105,8 @@ export class BodyContext implements StepContext {
 
   write(stream: string, chunk: string): void {
     const { outputLineBytes } = this.#owner.core.options.limits;
-    for (const piece of pieces(String(chunk), outputLineBytes)) this.#tell("step.output", { stream: String(stream), chunk: piece });
+    for (const piece of pieces(String(chunk), outputLineBytes))
+      this.#tell("step.output", { stream: String(stream), chunk: piece });
   }
 
   heartbeat(details?: unknown): void {
@@ -164,7 +167,7 @@ function* pieces(text: string, bytes: number): Generator<string> {
   // At most three bytes for each unit of UTF-16.
   const units = Math.max(2, Math.floor(bytes / 3));
   if (text.length <= units) return yield text;
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     let to = Math.min(text.length, from + units);
     const last = text.charCodeAt(to - 1);
     if (to < text.length && last >= 0xd800 && last <= 0xdbff) to -= 1;

@@ -73,7 +73,7 @@ export class Body implements ContextOwner {
     this.#startTimer();
     let result: unknown;
     try {
-      result = this.#call(false);
+      result = this.#call();
       if (isThenable(result)) {
         const ended = Promise.resolve(result).then(
           (value) => this.#end(true, value),
@@ -90,14 +90,14 @@ export class Body implements ContextOwner {
   }
 
   /**
-   * Runs the body with a transaction's client and gives what it gives: a promise where it, or a middleware, is asynchronous. Who
-   * calls says by `endTransaction` when all is over.
+   * Runs the body with a transaction's client and gives what it gives: a promise where it is asynchronous. Middleware is around the
+   * transaction, not inside it. Who calls says by `endTransaction` when all is over.
    */
   runInTransaction(tx: unknown): unknown {
     this.#tally.began();
     this.#tx = tx;
     this.#startTimer();
-    return this.#call(true);
+    return this.#step(new BodyContext(this));
   }
 
   endTransaction(): void {
@@ -137,16 +137,19 @@ export class Body implements ContextOwner {
     if (mode === "running" || mode === "straggler") this.#owner.bodyEnded(this, mode, returned, value);
   }
 
-  #call(raw: boolean): unknown {
-    const { input, node } = this.attempt;
+  #call(): unknown {
     const context = new BodyContext(this);
-    const { middleware, createStep } = this.core.options;
-    const step = (): unknown => {
-      const given = handOut(input);
-      if (!node.isClass) return (node.body as StepFunction)(given, context);
-      return createStep(node.body as StepClass).run(given, context);
-    };
-    return middleware.length === 0 ? step() : through(middleware, 0, context, step, raw);
+    const { middleware } = this.core.options;
+    return middleware.length === 0
+      ? this.#step(context)
+      : throughMiddleware(middleware, context, () => this.#step(context));
+  }
+
+  #step(context: BodyContext): unknown {
+    const { input, node } = this.attempt;
+    const given = handOut(input);
+    if (!node.isClass) return (node.body as StepFunction)(given, context);
+    return this.core.options.createStep(node.body as StepClass).run(given, context);
   }
 
   #startTimer(): void {
@@ -166,16 +169,24 @@ export class Body implements ContextOwner {
   }
 }
 
-/** `raw`: `next` gives what the step gives, so that a synchronous transaction can stay synchronous; else always a promise. */
-function through(middleware: readonly Middleware[], index: number, context: StepContext, step: () => unknown, raw: boolean): unknown {
+/** Calls the outermost middleware, whose `next` calls the one inside it, and so on to the step. */
+export function throughMiddleware(
+  middleware: readonly Middleware[],
+  context: StepContext,
+  step: () => unknown,
+  index = 0,
+): unknown {
   const layer = middleware[index];
   if (layer === undefined) return step();
   let called = false;
   return layer(context, () => {
-    if (called) throw new InvalidOptionError("a middleware called `next` twice: an attempt runs its step once; use `onError(retry(...))` to run it again");
+    if (called) {
+      throw new InvalidOptionError(
+        "a middleware called `next` twice: an attempt runs its step once; use `onError(retry(...))` to run it again",
+      );
+    }
     called = true;
-    const inner = (): unknown => through(middleware, index + 1, context, step, raw);
-    return raw ? (inner() as Promise<unknown>) : settled(inner);
+    return settled(() => throughMiddleware(middleware, context, step, index + 1));
   });
 }
 

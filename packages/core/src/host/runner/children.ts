@@ -30,8 +30,15 @@ export interface Parent {
 export const noChildren: PreparedChildren = { create: [], deliver: [], refusals: [] };
 
 /** Makes the records of children to start, and finds those to stop. Reads the store. */
-export async function prepareChildren(context: RunnerContext, parent: Parent, effects: Effects): Promise<PreparedChildren> {
-  const ids = [...effects.startChildren.map(({ childId }) => childId), ...effects.stopChildren.map(({ childId }) => childId)];
+export async function prepareChildren(
+  context: RunnerContext,
+  parent: Parent,
+  effects: Effects,
+): Promise<PreparedChildren> {
+  const ids = [
+    ...effects.startChildren.map(({ childId }) => childId),
+    ...effects.stopChildren.map(({ childId }) => childId),
+  ];
   const found = await context.reads.find(parent.namespace, ids);
   const rows = new Map(ids.map((id, index) => [id, found[index]]));
   const create: NewWorkflow[] = [];
@@ -53,13 +60,21 @@ export async function prepareChildren(context: RunnerContext, parent: Parent, ef
 }
 
 /** The same without reading, inside a transaction: `runs` are those of the children that were there when it began. Throws where it would have to wait. */
-export function prepareChildrenNow(context: RunnerContext, parent: Parent, effects: Effects, runs: ReadonlyMap<string, Run>): PreparedChildren {
+export function prepareChildrenNow(
+  context: RunnerContext,
+  parent: Parent,
+  effects: Effects,
+  runs: ReadonlyMap<string, Run>,
+): PreparedChildren {
   const create: NewWorkflow[] = [];
   const refusals: Input[] = [];
   for (const start of effects.startChildren) {
     try {
       const child = childRecord(context, parent, start);
-      if (child instanceof Promise) throw new TypeError(`the schema of workflow \`${start.definitionId}\` is asynchronous: a child of it cannot be started by a transactional step; put a step between them`);
+      if (child instanceof Promise)
+        throw new TypeError(
+          `the schema of workflow \`${start.definitionId}\` is asynchronous: a child of it cannot be started by a transactional step; put a step between them`,
+        );
       create.push(child);
     } catch (thrown) {
       refusals.push({ kind: "attempt-threw", pointer: start.pointer, attempt: 1, error: storeError(thrown), thrown });
@@ -81,13 +96,21 @@ export async function liveChildren(context: RunnerContext, parent: Parent): Prom
   return new Map(rows.flatMap((row) => (row?.parent?.run === parent.run ? [[row.id, row.run] as const] : [])));
 }
 
-async function newChild(context: RunnerContext, parent: Parent, start: ChildStart, taken: WorkflowRow | undefined): Promise<NewWorkflow> {
+async function newChild(
+  context: RunnerContext,
+  parent: Parent,
+  start: ChildStart,
+  taken: WorkflowRow | undefined,
+): Promise<NewWorkflow> {
   // One of ours is from an earlier turn that was stored after all: then this one is not.
   if (taken !== undefined && (taken.parent?.run !== parent.run || taken.parent.pointer !== start.pointer)) {
-    throw new WorkflowIdConflictError(`a workflow \`${start.childId}\` is there already, and it is no child of \`${parent.id}\`: remove it, then \`retryWorkflow\``, {
-      workflowId: start.childId,
-      namespace: parent.namespace,
-    });
+    throw new WorkflowIdConflictError(
+      `a workflow \`${start.childId}\` is there already, and it is no child of \`${parent.id}\`: remove it, then \`retryWorkflow\``,
+      {
+        workflowId: start.childId,
+        namespace: parent.namespace,
+      },
+    );
   }
   return await childRecord(context, parent, start);
 }
@@ -118,8 +141,13 @@ function childRecord(context: RunnerContext, parent: Parent, start: ChildStart):
   });
   if (definition.dataSchema === undefined) return record(start.data);
   const { dataBytes, depth } = options.limits;
-  const copied = (value: unknown): NewWorkflow => record(copy(value, { path: "data", maxBytes: dataBytes, maxDepth: depth }));
-  const checked = validated(definition.dataSchema, handOut(start.data), { what: `the data of child workflow \`${definitionId}\``, definitionId, workflowId: parent.id });
+  const copied = (value: unknown): NewWorkflow =>
+    record(copy(value, { path: "data", maxBytes: dataBytes, maxDepth: depth }));
+  const checked = validated(definition.dataSchema, handOut(start.data), {
+    what: `the data of child workflow \`${definitionId}\``,
+    definitionId,
+    workflowId: parent.id,
+  });
   return checked instanceof Promise ? checked.then(copied) : copied(checked);
 }
 
@@ -130,7 +158,14 @@ function stopDelivery(context: RunnerContext, to: Run, { compensate, reason }: C
 
 /** A delivery of the engine's own: no limit applies, nobody asks for its outcome. */
 export function engineDelivery(context: RunnerContext, to: Run, body: Delivery): NewDelivery {
-  return { deliveryId: context.core.runtime.randomId(), to, kind: body.kind, bodyText: encode(body), keepOutcome: false, exempt: true };
+  return {
+    deliveryId: context.core.runtime.randomId(),
+    to,
+    kind: body.kind,
+    bodyText: encode(body),
+    keepOutcome: false,
+    exempt: true,
+  };
 }
 
 /** A child that is not there cannot tell that it has ended; whoever waits for it is told here. */
@@ -158,7 +193,9 @@ export class Refusals {
   add(refusals: readonly Input[]): void {
     this.#rounds += 1;
     if (this.#rounds > mostRounds) {
-      throw new FatalError(`workflow \`${this.#parent.id}\` goes from one child that cannot be started to the next without end: see the errors of its steps`);
+      throw new FatalError(
+        `workflow \`${this.#parent.id}\` goes from one child that cannot be started to the next without end: see the errors of its steps`,
+      );
     }
     for (const refusal of refusals) if ("pointer" in refusal) this.#pointers.add(refusal.pointer);
     this.inputs = [...this.inputs, ...refusals];
@@ -168,7 +205,8 @@ export class Refusals {
   without(effects: Effects): Effects {
     if (this.#pointers.size === 0) return effects;
     const missing = new Set<string>();
-    for (const { id, child } of this.#parent.state.pointers.values()) if (child !== null && this.#pointers.has(id)) missing.add(child.id);
+    for (const { id, child } of this.#parent.state.pointers.values())
+      if (child !== null && this.#pointers.has(id)) missing.add(child.id);
     return {
       ...effects,
       startChildren: effects.startChildren.filter(({ pointer }) => !this.#pointers.has(pointer)),

@@ -133,7 +133,11 @@ export class Committer {
     try {
       results = await this.#persistence.commit(batch.items.map((item) => item.turn));
       if (results.length !== batch.items.length) {
-        throw new StoreError("STORE_CONTRACT", `the store gave ${results.length} results for ${batch.items.length} turns`, { outcome: "unknown", transient: false });
+        throw new StoreError(
+          "STORE_CONTRACT",
+          `the store gave ${results.length} results for ${batch.items.length} turns`,
+          { outcome: "unknown", transient: false },
+        );
       }
     } catch (error) {
       if (epoch === this.#epoch) this.#failed(batch, error);
@@ -155,7 +159,11 @@ export class Committer {
     const tries = batch.tries + 1;
     const firstFailedAt = batch.tries === 0 ? clock.monotonic() : batch.firstFailedAt;
     if (tries === 1 || tries % 10 === 0) {
-      this.#core.log.warn("the store did not take a batch of turns; they are sent again", { error, turns: batch.items.length, tries });
+      this.#core.log.warn("the store did not take a batch of turns; they are sent again", {
+        error,
+        turns: batch.items.length,
+        tries,
+      });
     }
     if (transient) {
       // Where other batches come through, the cause is in this one: halves part the sound from the rest.

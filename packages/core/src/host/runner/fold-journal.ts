@@ -18,13 +18,17 @@ export interface Folded {
 
 /** Folds a checkpoint and the turns after it. Throws `CorruptedRecordError` or `NewerFormatError` for what it cannot read. */
 export function foldJournal({ row, checkpoint, turns }: LoadedWorkflow): Folded {
-  const from = checkpoint === null ? { state: initialState(), summary: emptySummary() } : decodeState(checkpoint.stateText);
+  const from =
+    checkpoint === null ? { state: initialState(), summary: emptySummary() } : decodeState(checkpoint.stateText);
   const { summary } = from;
   let { state } = from;
   let journalSize = 0;
   for (const turn of turns) {
     if (turn.seq !== state.seq + 1) {
-      throw new CorruptedRecordError(`the journal has a hole: turn ${turn.seq} follows ${state.seq}; was an older backup restored in part?`, { workflowId: row.id });
+      throw new CorruptedRecordError(
+        `the journal has a hole: turn ${turn.seq} follows ${state.seq}; was an older backup restored in part?`,
+        { workflowId: row.id },
+      );
     }
     const entries = decodeEntries(turn.entriesText);
     state = evolveTurn(state, { seq: turn.seq, entries });

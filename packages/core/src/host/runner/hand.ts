@@ -102,7 +102,10 @@ export class Hand {
       },
       (error: unknown) => {
         this.#checking = false;
-        this.#core.log.warn("the workflows in hand could not be compared with the store; the next heartbeat tries again", { error });
+        this.#core.log.warn(
+          "the workflows in hand could not be compared with the store; the next heartbeat tries again",
+          { error },
+        );
       },
     );
     void this.#core.runtime.clock.track(check, "engine");

@@ -72,7 +72,10 @@ export class HostRunner implements Runner {
   }
 
   async start(): Promise<void> {
-    if (this.#state !== "new") throw new InvalidOptionError(`the runner of host \`${this.#core.hostName}\` is ${this.#state}: a runner is started once`);
+    if (this.#state !== "new")
+      throw new InvalidOptionError(
+        `the runner of host \`${this.#core.hostName}\` is ${this.#state}: a runner is started once`,
+      );
     await this.#bindLock();
     await this.#core.syncEngineTime();
     await this.#lease.open();
@@ -102,7 +105,11 @@ export class HostRunner implements Runner {
     // Others may have room: a queue that is not the store's own tells them.
     const dueAt = this.#core.engineNow();
     const items = runs.filter((run) => !this.#hand.has(run)).map((run) => ({ run, priority: 0, dueAt }));
-    this.#core.providers.queue.push(items).catch((error: unknown) => this.#core.log.debug("the queue was not told of due workflows; others find them by themselves", { error }));
+    this.#core.providers.queue
+      .push(items)
+      .catch((error: unknown) =>
+        this.#core.log.debug("the queue was not told of due workflows; others find them by themselves", { error }),
+      );
   }
 
   stats(): RunnerStats {
@@ -152,7 +159,11 @@ export class HostRunner implements Runner {
 
   #dropped(run: Run, reload: Reload | undefined): void {
     this.#hand.remove(run);
-    const again = reload !== undefined && this.#state === "running" && this.#lease.lease !== undefined && this.#hand.mayComeAgain(run);
+    const again =
+      reload !== undefined &&
+      this.#state === "running" &&
+      this.#lease.lease !== undefined &&
+      this.#hand.mayComeAgain(run);
     if (again) this.#bring({ kind: "again", run, ...reload });
     else this.#dispatcher.freed();
     this.#checkEmpty();
@@ -194,7 +205,11 @@ export class HostRunner implements Runner {
   #beat(): void {
     if (this.#state === "stopped") return;
     this.#hand.check();
-    const sync = this.#core.syncEngineTime().catch((error: unknown) => this.#core.log.warn("the store's time could not be read; the host goes by its own clock meanwhile", { error }));
+    const sync = this.#core
+      .syncEngineTime()
+      .catch((error: unknown) =>
+        this.#core.log.warn("the store's time could not be read; the host goes by its own clock meanwhile", { error }),
+      );
     void this.#core.runtime.clock.track(sync, "engine");
   }
 
@@ -311,7 +326,13 @@ class Context implements RunnerContext {
     this.dropped = links.dropped;
     this.poke = links.poke;
     const { limits, maxLoneDeaths } = core.options;
-    this.#decide = { now: 0, random: core.runtime.random, maxLoneDeaths, limits, definitionOf: (id, version) => core.registry.get(id, version) };
+    this.#decide = {
+      now: 0,
+      random: core.runtime.random,
+      maxLoneDeaths,
+      limits,
+      definitionOf: (id, version) => core.registry.get(id, version),
+    };
   }
 
   /** The same object each time: a decision is synchronous and keeps nothing of it. */

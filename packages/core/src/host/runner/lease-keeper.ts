@@ -97,7 +97,11 @@ export class LeaseKeeper {
     this.#renewedAt = askedAt;
     this.#stopTimers();
     this.#beatTimer = clock.setTimer(this.#ttlMs / 3, () => this.#beat(), { background: true });
-    this.#fenceTimer = clock.setTimer(Math.max(1, this.#doubtAfterMs - (clock.monotonic() - askedAt)), () => this.#fence(), { background: true });
+    this.#fenceTimer = clock.setTimer(
+      Math.max(1, this.#doubtAfterMs - (clock.monotonic() - askedAt)),
+      () => this.#fence(),
+      { background: true },
+    );
   }
 
   #beat(): void {
@@ -148,7 +152,10 @@ export class LeaseKeeper {
       return;
     }
     this.#inDoubt = true;
-    this.#core.log.error("the host's lease could not be renewed in time: no step begins and nothing is committed until it is", {});
+    this.#core.log.error(
+      "the host's lease could not be renewed in time: no step begins and nothing is committed until it is",
+      {},
+    );
     this.#events.fenced();
   }
 
@@ -156,7 +163,10 @@ export class LeaseKeeper {
     this.#stopTimers();
     this.#lease = undefined;
     this.#inDoubt = false;
-    this.#core.log.error("the host's lease is dead: its workflows are left to whoever takes them over, and it starts anew", {});
+    this.#core.log.error(
+      "the host's lease is dead: its workflows are left to whoever takes them over, and it starts anew",
+      {},
+    );
     this.#events.lost();
     this.#openAgain(1);
   }

@@ -10,7 +10,12 @@ import type { LifecycleHub } from "../core/host-core.ts";
 type Told = Omit<LifecycleEvent, "at" | "host">;
 
 /** Tells what the entries of a committed turn say. Not called where nobody listens. */
-export function tellEntries(hub: LifecycleHub, definition: WorkflowDefinition, state: WorkflowState, entries: readonly Entry[]): void {
+export function tellEntries(
+  hub: LifecycleHub,
+  definition: WorkflowDefinition,
+  state: WorkflowState,
+  entries: readonly Entry[],
+): void {
   for (const entry of entries) {
     const event = eventOf(definition, state, entry);
     if (event !== undefined) hub.emit(event);
@@ -51,28 +56,44 @@ function eventOf(definition: WorkflowDefinition, state: WorkflowState, entry: En
     case "scope-opened":
       return ofStep("step.started", definition, state, entry);
     case "step-completed":
-      return ofStep("step.completed", definition, state, entry, { ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }) });
+      return ofStep("step.completed", definition, state, entry, {
+        ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }),
+      });
     case "step-skipped":
       return ofStep("step.completed", definition, state, entry);
     case "step-failed":
     case "step-held":
-      return ofStep("step.failed", definition, state, entry, { error: told(entry.error), ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }) });
+      return ofStep("step.failed", definition, state, entry, {
+        error: told(entry.error),
+        ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }),
+      });
     case "step-retrying":
-      return ofStep("step.retrying", definition, state, entry, { error: told(entry.error), attempt: entry.attempt, dueAt: entry.dueAt });
+      return ofStep("step.retrying", definition, state, entry, {
+        error: told(entry.error),
+        attempt: entry.attempt,
+        dueAt: entry.dueAt,
+      });
     case "timer-set":
       return ofStep("step.waiting", definition, state, entry, { dueAt: entry.dueAt });
     case "event-awaited": {
       const streams = entry.wait.streams.map(({ name, key }) => ({ event: name, key }));
-      return ofStep("step.waiting", definition, state, entry, { details: { events: streams }, ...(entry.wait.until === null ? {} : { dueAt: entry.wait.until }) });
+      return ofStep("step.waiting", definition, state, entry, {
+        details: { events: streams },
+        ...(entry.wait.until === null ? {} : { dueAt: entry.wait.until }),
+      });
     }
     case "child-started":
-      return ofStep("step.waiting", definition, state, entry, { details: { workflowId: entry.childId, definitionId: entry.definitionId } });
+      return ofStep("step.waiting", definition, state, entry, {
+        details: { workflowId: entry.childId, definitionId: entry.definitionId },
+      });
     case "step-paused":
       if (entry.wait !== undefined) {
         const streams = entry.wait.streams.map(({ name, key }) => ({ event: name, key }));
         return ofStep("step.waiting", definition, state, entry, { details: { events: streams } });
       }
-      return entry.dueAt === undefined ? undefined : ofStep("step.waiting", definition, state, entry, { dueAt: entry.dueAt });
+      return entry.dueAt === undefined
+        ? undefined
+        : ofStep("step.waiting", definition, state, entry, { dueAt: entry.dueAt });
     default:
       return undefined;
   }
@@ -80,12 +101,31 @@ function eventOf(definition: WorkflowDefinition, state: WorkflowState, entry: En
 
 function ofWorkflow(type: LifecycleEventType, state: WorkflowState, error?: StoredError): Told {
   const { namespace, id, definitionId, version } = state.identity;
-  return { type, namespace, workflowId: id, definitionId, version, ...(error === undefined ? {} : { error: told(error) }) };
+  return {
+    type,
+    namespace,
+    workflowId: id,
+    definitionId,
+    version,
+    ...(error === undefined ? {} : { error: told(error) }),
+  };
 }
 
-function ofStep(type: LifecycleEventType, definition: WorkflowDefinition, state: WorkflowState, entry: { readonly pointer: number; readonly step: string }, rest: Partial<LifecycleEvent> = {}): Told {
+function ofStep(
+  type: LifecycleEventType,
+  definition: WorkflowDefinition,
+  state: WorkflowState,
+  entry: { readonly pointer: number; readonly step: string },
+  rest: Partial<LifecycleEvent> = {},
+): Told {
   const stepName = definition.index.places.get(entry.step)?.node.name;
-  return { ...ofWorkflow(type, state), stepId: entry.step, ...(stepName === undefined ? {} : { stepName }), executionId: executionId(state, entry.pointer), ...rest };
+  return {
+    ...ofWorkflow(type, state),
+    stepId: entry.step,
+    ...(stepName === undefined ? {} : { stepName }),
+    executionId: executionId(state, entry.pointer),
+    ...rest,
+  };
 }
 
 function told({ name, message, code }: StoredError): NonNullable<LifecycleEvent["error"]> {

@@ -1,4 +1,10 @@
-import type { LoadedWorkflow, PersistenceProvider, PullRequest, PullResult, RowWrite } from "../../providers/persistence-provider.ts";
+import type {
+  LoadedWorkflow,
+  PersistenceProvider,
+  PullRequest,
+  PullResult,
+  RowWrite,
+} from "../../providers/persistence-provider.ts";
 import type { DeliverResult, NewDelivery, Run, StoredTurn, WorkflowRow } from "../../providers/records.ts";
 import { persistently } from "../core/back-off.ts";
 import { Batcher } from "../core/batcher.ts";
@@ -74,7 +80,7 @@ export class StoreReads {
   /** The whole journal up to a seq. */
   async journal(run: Run, to: number): Promise<readonly StoredTurn[]> {
     const journal: StoredTurn[] = [];
-    for (let from = 0; from <= to; ) {
+    for (let from = 0; from <= to;) {
       const turns = await this.#turns(run, { from, to, limit: turnsAtOnce });
       const last = turns.at(-1);
       if (last === undefined) break;
@@ -84,7 +90,10 @@ export class StoreReads {
     return journal;
   }
 
-  #turns(run: Run, range: { readonly from: number; readonly to: number; readonly limit: number }): Promise<readonly StoredTurn[]> {
+  #turns(
+    run: Run,
+    range: { readonly from: number; readonly to: number; readonly limit: number },
+  ): Promise<readonly StoredTurn[]> {
     const { clock } = this.#core.runtime;
     return this.#persistently(() => clock.track(this.#core.providers.persistence.turns(run, range), "engine"));
   }
@@ -94,7 +103,10 @@ export class StoreReads {
   }
 }
 
-async function findAll(persistence: PersistenceProvider, keys: readonly WorkflowKey[]): Promise<readonly (WorkflowRow | undefined)[]> {
+async function findAll(
+  persistence: PersistenceProvider,
+  keys: readonly WorkflowKey[],
+): Promise<readonly (WorkflowRow | undefined)[]> {
   const rows = new Map<WorkflowKey, WorkflowRow | undefined>();
   for (const [namespace, ofNamespace] of Map.groupBy(keys, (key) => key.namespace)) {
     const found = await persistence.find(

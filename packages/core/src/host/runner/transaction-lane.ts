@@ -66,7 +66,8 @@ export class TransactionLane {
       results = batch.map(() => ({ outcome: notApplied ? "not-applied" : "unknown", error }));
     }
     this.#open -= 1;
-    for (const [index, { settle }] of batch.entries()) settle(results[index] ?? { outcome: "unknown", error: new TypeError("the store gave too few results") });
+    for (const [index, { settle }] of batch.entries())
+      settle(results[index] ?? { outcome: "unknown", error: new TypeError("the store gave too few results") });
     this.#schedule();
   }
 }

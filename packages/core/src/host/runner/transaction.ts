@@ -8,7 +8,8 @@ import type { Run } from "../../providers/records.ts";
 import type { Attempt } from "../../engine/work.ts";
 import { backOffMs } from "../core/back-off.ts";
 import { returnedInput, threwInput, timedOutInput, unstorableInput } from "./attempt-result.ts";
-import { Body, isThenable, type BodyOwner } from "./body.ts";
+import { BodyContext } from "./body-context.ts";
+import { Body, isThenable, throughMiddleware, type BodyOwner } from "./body.ts";
 import { liveChildren, prepareChildrenNow, Refusals, type Parent, type PreparedChildren } from "./children.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { TransactionResult } from "./transaction-lane.ts";
@@ -50,17 +51,26 @@ class FailsWith extends Error {
 /**
  * An attempt of a transactional step: its body, the decision on its result and the turn, all inside the store's transaction.
  * The store may execute it several times; what was done before is undone each time.
+ *
+ * Middleware is around the transaction: `next` gives what the body gave once that is committed, and then the result stands,
+ * whatever the middleware makes of it. Where the body failed nothing was committed, and what the middleware returns or throws is
+ * the attempt's result as everywhere.
  */
 export class Transaction<Flight extends FlightLike> implements BodyOwner {
   readonly #context: RunnerContext;
   readonly #parts: TransactionParts<Flight>;
   #runs: ReadonlyMap<string, Run> = new Map();
   #body: Body | undefined;
+  /** What middleware sees in place of the body: the attempt, whichever transaction it runs in. */
+  #outer: Body | undefined;
   #flight: Flight | undefined;
   #rejectTimedOut: ((error: unknown) => void) | undefined;
   /** Whether the body gave a promise that had not ended when the store gave up on it. */
   #pendingPromise = false;
   #tries = 0;
+  /** What the body gave, for the middleware. */
+  #output: unknown;
+  #ended: (outcome: TransactionOutcome<Flight>) => void = () => undefined;
 
   constructor(context: RunnerContext, parts: TransactionParts<Flight>) {
     this.#context = context;
@@ -68,6 +78,50 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
   }
 
   begin(): void {
+    const { middleware } = this.#context.core.options;
+    if (middleware.length === 0) return this.#begin(this.#parts.ended);
+    const { core, bodies } = this.#context;
+    this.#outer = new Body(core, this, bodies, this.#parts.attempt);
+    const context = new BodyContext(this.#outer);
+    let failed: Input | undefined;
+    let told = false;
+    const tell = (outcome: TransactionOutcome<Flight>): void => {
+      if (told) return;
+      told = true;
+      this.#parts.ended(outcome);
+    };
+    const transaction = (): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        this.#begin((outcome) => {
+          if (outcome.kind === "failed" && outcome.input.kind === "attempt-threw") {
+            failed = outcome.input;
+            return reject(outcome.input.thrown);
+          }
+          tell(outcome);
+          resolve(this.#output);
+        });
+      });
+    const attempt = this.#parts.attempt;
+    const through = (async (): Promise<unknown> => throughMiddleware(middleware, context, transaction))();
+    const ended = through.then(
+      (value) => tell({ kind: "failed", input: returnedInput(attempt, value, core.options.limits) }),
+      (error: unknown) => {
+        if (told)
+          core.log.warn("a middleware threw after a transactional step had been committed; the step stands", {
+            stepId: attempt.node.id,
+            error,
+          });
+        tell({
+          kind: "failed",
+          input: failed?.kind === "attempt-threw" && failed.thrown === error ? failed : threwInput(attempt, error),
+        });
+      },
+    );
+    void core.runtime.clock.track(ended, "body");
+  }
+
+  #begin(ended: (outcome: TransactionOutcome<Flight>) => void): void {
+    this.#ended = ended;
     const { parent } = this.#parts;
     const hasChildren = [...parent.state.pointers.values()].some(({ child }) => child !== null);
     if (!hasChildren) return this.#submit();
@@ -77,12 +131,13 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
         this.#runs = runs;
         this.#submit();
       },
-      (error: unknown) => this.#parts.ended({ kind: "failed", input: threwInput(this.#parts.attempt, error) }),
+      (error: unknown) => ended({ kind: "failed", input: threwInput(this.#parts.attempt, error) }),
     );
   }
 
   abort(reason: AbortReason): void {
     this.#body?.abort(reason);
+    this.#outer?.abort(reason);
   }
 
   bodyEnded(): void {
@@ -96,7 +151,10 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
   #submit(): void {
     const { parent } = this.#parts;
     this.#flight = undefined;
-    this.#context.transactions.submit({ run: parent.run, seq: parent.state.seq + 1, execute: (tx) => this.#execute(tx) }, (result) => this.#settle(result));
+    this.#context.transactions.submit(
+      { run: parent.run, seq: parent.state.seq + 1, execute: (tx) => this.#execute(tx) },
+      (result) => this.#settle(result),
+    );
   }
 
   #execute(tx: unknown): TurnCommit | Promise<TurnCommit> {
@@ -130,10 +188,14 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
   /** All is undone where nobody wants it any more. */
   #checkWanted(): void {
     if (this.#parts.isWanted()) return;
-    throw new StoreError("WORKFLOW_DROPPED", "the workflow is not in this host's hands any more", { outcome: "not-applied", transient: false });
+    throw new StoreError("WORKFLOW_DROPPED", "the workflow is not in this host's hands any more", {
+      outcome: "not-applied",
+      transient: false,
+    });
   }
 
   #decide(value: unknown): TurnCommit {
+    this.#output = value;
     const { attempt, definition, parent, flightOf } = this.#parts;
     const { core } = this.#context;
     const input = returnedInput(attempt, value, core.options.limits);
@@ -156,7 +218,8 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
 
   #settle(result: TransactionResult): void {
     this.#body?.endTransaction();
-    const { attempt, ended } = this.#parts;
+    const { attempt } = this.#parts;
+    const ended = this.#ended;
     const flight = this.#flight;
     switch (result.outcome) {
       case "applied":
@@ -176,11 +239,14 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
   }
 
   #bodyFailed(error: unknown): void {
-    const { attempt, ended } = this.#parts;
+    const { attempt } = this.#parts;
+    const ended = this.#ended;
     if (error instanceof FailsWith) return ended({ kind: "failed", input: error.input });
     if (this.#pendingPromise) {
-      const layers = this.#context.core.options.middleware.length > 0 ? ", and so must every middleware be (`(ctx, next) => next()`, without `async`)" : "";
-      const refused = new FatalError(`the transactional step \`${attempt.node.id}\` gave a promise: with this store its body must be synchronous${layers}`, { cause: error });
+      const refused = new FatalError(
+        `the transactional step \`${attempt.node.id}\` gave a promise: with this store its body must be synchronous`,
+        { cause: error },
+      );
       return ended({ kind: "failed", input: threwInput(attempt, refused) });
     }
     ended({ kind: "failed", input: threwInput(attempt, error) });
@@ -188,8 +254,10 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
 
   /** Nothing was stored: the body runs again in a new transaction, after a pause, for as long as the store may come back. */
   #tryAgain(error: unknown): void {
-    const { attempt, ended, isWanted } = this.#parts;
-    if (error instanceof StoreError && !error.transient && error.outcome === "not-applied") return ended({ kind: "failed", input: threwInput(attempt, error) });
+    const { attempt, isWanted } = this.#parts;
+    const ended = this.#ended;
+    if (error instanceof StoreError && !error.transient && error.outcome === "not-applied")
+      return ended({ kind: "failed", input: threwInput(attempt, error) });
     const { clock, random } = this.#context.core.runtime;
     this.#tries += 1;
     clock.setTimer(backOffMs(this.#tries, random), () => {

@@ -11,7 +11,14 @@ import type { RunnerContext } from "./runner-context.ts";
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-export const noEffects: Effects = { subscribe: [], unsubscribe: [], read: [], startChildren: [], stopChildren: [], tellParent: null };
+export const noEffects: Effects = {
+  subscribe: [],
+  unsubscribe: [],
+  read: [],
+  startChildren: [],
+  stopChildren: [],
+  tellParent: null,
+};
 
 /** How long the journal since the last checkpoint is, and how long that was. */
 export interface JournalLength {

@@ -19,7 +19,13 @@ import {
   type Attempt,
 } from "../../engine/work.ts";
 import { CorruptedRecordError, FatalError, NewerFormatError, type AbortReason } from "../../errors.ts";
-import type { ClaimedWorkflow, CommitResult, LoadedWorkflow, RowWrite, TurnCommit } from "../../providers/persistence-provider.ts";
+import type {
+  ClaimedWorkflow,
+  CommitResult,
+  LoadedWorkflow,
+  RowWrite,
+  TurnCommit,
+} from "../../providers/persistence-provider.ts";
 import type { Run, WorkflowRow } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import { encodeRowError, rowOf } from "../core/row-record.ts";
@@ -154,7 +160,12 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     try {
       const start = decodeStartRecord(row.startText);
       const { data, cursors } = start;
-      this.#inputs.push({ kind: "start", identity: identityOf(row, start), data, ...(cursors === undefined ? {} : { cursors }) });
+      this.#inputs.push({
+        kind: "start",
+        identity: identityOf(row, start),
+        data,
+        ...(cursors === undefined ? {} : { cursors }),
+      });
     } catch (error) {
       return this.#quarantine(error);
     }
@@ -198,7 +209,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   #loaded(loaded: LoadedWorkflow | undefined): void {
-    const mine = loaded !== undefined && loaded.row.owner === this.#context.leaseId() && loaded.row.claim === this.claim;
+    const mine =
+      loaded !== undefined && loaded.row.owner === this.#context.leaseId() && loaded.row.claim === this.claim;
     if (!mine) return this.#drop("conflict", false);
     const { row } = loaded;
     this.#row = row;
@@ -222,7 +234,10 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (this.#definition === undefined) return this.#passOn(version, definitionHash);
     this.#needsPull = row.signals > 0 || awaitedStreams(this.#state).length > 0;
     this.#noted = this.#needsPull ? -1 : row.signals;
-    const abandoned = this.#origin.kind === "again" ? this.#origin.abandoned.filter((pointer) => this.#state.pointers.get(pointer)?.status === "ready") : [];
+    const abandoned =
+      this.#origin.kind === "again"
+        ? this.#origin.abandoned.filter((pointer) => this.#state.pointers.get(pointer)?.status === "ready")
+        : [];
     if (abandoned.length > 0 && this.#turns === 0) this.#raw = [{ kind: "attempts-abandoned", pointers: abandoned }];
     this.#inputs.push(...endedStragglers(this.#state, this.#bodies));
     this.#busy = false;
@@ -280,7 +295,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#needsPull = false;
     const at = this.#context.core.engineNow();
     const { run, namespace } = this.#row as WorkflowRow;
-    this.#reads(readArrivals(this.#context.reads, { run, namespace }, definition, this.#state), (arrivals) => this.#cameIn(arrivals, at));
+    this.#reads(readArrivals(this.#context.reads, { run, namespace }, definition, this.#state), (arrivals) =>
+      this.#cameIn(arrivals, at),
+    );
   }
 
   #cameIn(arrivals: Arrivals, at: number): void {
@@ -458,10 +475,14 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   /** Nothing is to be appended: inputs that came too late. Only where the engine itself had asked for them is that an error. */
   #nothingCame(inputs: readonly Input[]): undefined {
-    const asked = inputs.some(({ kind }) => kind === "due" || kind === "continue" || kind === "journal" || kind === "begin");
+    const asked = inputs.some(
+      ({ kind }) => kind === "due" || kind === "continue" || kind === "journal" || kind === "begin",
+    );
     this.#fruitless = asked ? this.#fruitless + 1 : 0;
     if (this.#fruitless > mostFruitless) {
-      throw new CorruptedRecordError(`workflow \`${this.#state.identity.id}\` asks for what it then makes nothing of (${inputs.map(({ kind }) => kind).join(", ")}): this is a defect of WFE, please report it`);
+      throw new CorruptedRecordError(
+        `workflow \`${this.#state.identity.id}\` asks for what it then makes nothing of (${inputs.map(({ kind }) => kind).join(", ")}): this is a defect of WFE, please report it`,
+      );
     }
     this.#busy = false;
     this.pump();
@@ -474,7 +495,12 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   /** Decides again where a child cannot be, until all can; only then there is something to append. */
-  async #withChildren(definition: WorkflowDefinition, inputs: readonly Input[], first: Decision, at: number): Promise<Flight> {
+  async #withChildren(
+    definition: WorkflowDefinition,
+    inputs: readonly Input[],
+    first: Decision,
+    at: number,
+  ): Promise<Flight> {
     const parent = this.#parent();
     const refused = new Refusals(parent);
     let decision = first;
@@ -533,7 +559,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #tellLate(flight: Flight | undefined, result: CommitResult): void {
     this.#flight = undefined;
     if (flight === undefined) return;
-    if (result.outcome === "applied" || (result.outcome === "conflict" && result.turn === flight.turn.turn)) this.#tell(flight, this.#state);
+    if (result.outcome === "applied" || (result.outcome === "conflict" && result.turn === flight.turn.turn))
+      this.#tell(flight, this.#state);
   }
 
   #settled(result: CommitResult): void {
@@ -575,7 +602,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     lengthAfter(this.#length, turn);
     this.#tell(flight, before);
     if (before.seq >= 0 && state.identity.version !== before.identity.version) {
-      this.#definition = this.#context.core.registry.get(state.identity.definitionId, state.identity.version) ?? this.#definition;
+      this.#definition =
+        this.#context.core.registry.get(state.identity.definitionId, state.identity.version) ?? this.#definition;
     }
     if (this.#bodies.size > 0) this.#bodies.follow(state);
     if (turn.row?.release === true) return this.#releasedWith(dueAt);
@@ -594,7 +622,15 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (effects.read.length > 0) hub.deliveriesRead(this.run, effects.read);
     if (turn.row === undefined || !isFinal(state) || isFinal(before)) return;
     const { status, completedAt, resultText, errorText } = turn.row;
-    hub.ended({ run: this.run, namespace: state.identity.namespace, workflowId: state.identity.id, status, completedAt, resultText, errorText });
+    hub.ended({
+      run: this.run,
+      namespace: state.identity.namespace,
+      workflowId: state.identity.id,
+      status,
+      completedAt,
+      resultText,
+      errorText,
+    });
   }
 
   /** The store would not have this turn, alone, whatever is tried: the step whose result it held fails. */
@@ -609,7 +645,10 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (input.kind !== "attempt-returned") return this.#suspendFor(error);
     const { pointer, attempt } = input;
     const stored = storeError(error, { stepId: this.#state.pointers.get(pointer)?.step, attempt });
-    this.#inputs = [{ kind: "attempt-threw", pointer, attempt, error: stored, thrown: error, unstorable: true }, ...this.#inputs];
+    this.#inputs = [
+      { kind: "attempt-threw", pointer, attempt, error: stored, thrown: error, unstorable: true },
+      ...this.#inputs,
+    ];
     this.#oneByOne = 1;
     this.#enqueue();
   }
@@ -617,12 +656,17 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   /** Something went wrong that no step is to blame for. The workflow is suspended with the reason; others go on. */
   #broke(error: unknown): void {
     if (this.#gone) return;
-    this.#context.core.log.error("a workflow cannot go on and is suspended; others are not affected", { workflowId: this.#row?.id, run: this.run, error });
+    this.#context.core.log.error("a workflow cannot go on and is suspended; others are not affected", {
+      workflowId: this.#row?.id,
+      run: this.run,
+      error,
+    });
     this.#suspendFor(error);
   }
 
   #suspendFor(error: unknown): void {
-    if (this.#broken || this.#state.seq < 0 || this.#state.phase !== "active" || this.#headSeq !== undefined) return this.#quarantine(error);
+    if (this.#broken || this.#state.seq < 0 || this.#state.phase !== "active" || this.#headSeq !== undefined)
+      return this.#quarantine(error);
     this.#broken = true;
     const stored = storeError(error);
     this.#raw = [{ kind: "workflow-suspended", reason: stored.message, error: stored }];
@@ -654,7 +698,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const { core } = this.#context;
     const definition = this.#definition as WorkflowDefinition;
     if (!core.providers.persistence.transactionalSteps) {
-      const error = new FatalError(`step \`${attempt.node.id}\` is transactional, and this host's store has no transactions for steps: use the store that the step was made for`);
+      const error = new FatalError(
+        `step \`${attempt.node.id}\` is transactional, and this host's store has no transactions for steps: use the store that the step was made for`,
+      );
       this.#inputs.push(threwInput(attempt, error));
       this.#busy = false;
       return this.pump();
@@ -712,7 +758,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const release = { release: true, notedSignals: this.#noted } as const;
     if (state.phase !== "active") return rowOf(state, { ...release, dueAt: pulls ? core.engineNow() : null });
     const works = work.ready.length > 0 || work.continues || work.journal.length > 0;
-    if (works || (stopping && pulls)) return stopping ? rowOf(state, { ...release, dueAt: core.engineNow() }) : undefined;
+    if (works || (stopping && pulls))
+      return stopping ? rowOf(state, { ...release, dueAt: core.engineNow() }) : undefined;
     const { dueAt } = work;
     if (dueAt !== null && dueAt <= core.engineNow() + core.options.nearMs && !stopping) return undefined;
     if (state.stragglers.size > 0 && endedStragglers(state, this.#bodies).length > 0 && !stopping) return undefined;
@@ -750,13 +797,23 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const { core } = this.#context;
     const row = this.#row;
     if (row === undefined) return this.#drop("conflict", false);
-    core.log.error("a workflow's records cannot be used; it is left alone, others go on", { workflowId: row.id, run: this.run, error: thrown });
+    core.log.error("a workflow's records cannot be used; it is left alone, others go on", {
+      workflowId: row.id,
+      run: this.run,
+      error: thrown,
+    });
     this.#busy = true;
     this.#flight = undefined;
     this.#raw = undefined;
     // Written by a newer version: its own hosts can read it, so it stays what it is.
-    if (thrown instanceof NewerFormatError) return this.#writeRow({ ...unchanged(row), dueAt: core.engineNow() + newerFormatPauseMs });
-    this.#writeRow({ ...unchanged(row), status: "suspended", errorText: encodeRowError(storeError(thrown)), waitingFor: [] });
+    if (thrown instanceof NewerFormatError)
+      return this.#writeRow({ ...unchanged(row), dueAt: core.engineNow() + newerFormatPauseMs });
+    this.#writeRow({
+      ...unchanged(row),
+      status: "suspended",
+      errorText: encodeRowError(storeError(thrown)),
+      waitingFor: [],
+    });
   }
 
   /** Forgets the workflow. `look`: its row may still be ours. */
@@ -785,7 +842,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   #letGoNow(): void {
     if (this.#inputs.length > 0 || this.#raw !== undefined) return this.#enqueue();
-    const abandoned = this.#bodies.leave("stopping").filter((pointer) => this.#state.pointers.get(pointer)?.status === "ready");
+    const abandoned = this.#bodies
+      .leave("stopping")
+      .filter((pointer) => this.#state.pointers.get(pointer)?.status === "ready");
     if (abandoned.length === 0) return this.#rest();
     this.#raw = [{ kind: "attempts-abandoned", pointers: abandoned }];
     this.#enqueue();
@@ -829,7 +888,11 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #readFailed(error: unknown): void {
     if (this.#gone) return;
     if (error instanceof CorruptedRecordError || error instanceof NewerFormatError) return this.#quarantine(error);
-    this.#context.core.log.error("the store could not be read for a workflow; it is put down, and taken up again", { workflowId: this.#row?.id, run: this.run, error });
+    this.#context.core.log.error("the store could not be read for a workflow; it is put down, and taken up again", {
+      workflowId: this.#row?.id,
+      run: this.run,
+      error,
+    });
     this.#drop("conflict", false);
   }
 }
@@ -839,7 +902,8 @@ function endedPointers(inputs: readonly Input[]): ReadonlySet<number> | undefine
   if (inputs.length === 0) return undefined;
   const pointers = new Set<number>();
   for (const input of inputs) {
-    if (input.kind === "attempt-returned" || input.kind === "attempt-threw" || input.kind === "begin") pointers.add(input.pointer);
+    if (input.kind === "attempt-returned" || input.kind === "attempt-threw" || input.kind === "begin")
+      pointers.add(input.pointer);
   }
   return pointers;
 }
@@ -847,5 +911,16 @@ function endedPointers(inputs: readonly Input[]): ReadonlySet<number> | undefine
 /** The row as it is, let go. */
 function unchanged(row: WorkflowRow): RowWrite {
   const { status, signals, version, definitionHash, completedAt, resultText, errorText, waitingFor } = row;
-  return { status, dueAt: null, release: true, notedSignals: signals, version, definitionHash, completedAt, resultText, errorText, waitingFor };
+  return {
+    status,
+    dueAt: null,
+    release: true,
+    notedSignals: signals,
+    version,
+    definitionHash,
+    completedAt,
+    resultText,
+    errorText,
+    waitingFor,
+  };
 }
