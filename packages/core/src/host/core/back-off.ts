@@ -19,7 +19,11 @@ export function pause(clock: Clock, delayMs: number): Promise<void> {
  * Calls the store, again and again while it says that the same call may succeed later and `wanted` says to go on. Only for calls
  * that may be repeated.
  */
-export async function persistently<Result>(runtime: Runtime, call: () => Promise<Result>, wanted: () => boolean): Promise<Result> {
+export async function persistently<Result>(
+  runtime: Runtime,
+  call: () => Promise<Result>,
+  wanted: () => boolean,
+): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
       return await call();

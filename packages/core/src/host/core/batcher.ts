@@ -67,10 +67,12 @@ export class Batcher<Item, Result> {
 
   /** Never rejects: each group hears of its own end. */
   async #send(groups: readonly Group<Item, Result>[]): Promise<void> {
-    const items = groups.length === 1 && groups[0] !== undefined ? groups[0].items : groups.flatMap((group) => group.items);
+    const items =
+      groups.length === 1 && groups[0] !== undefined ? groups[0].items : groups.flatMap((group) => group.items);
     try {
       const results = await this.#call(items);
-      if (results.length !== items.length) throw new TypeError(`the store gave ${results.length} results for ${items.length} items`);
+      if (results.length !== items.length)
+        throw new TypeError(`the store gave ${results.length} results for ${items.length} items`);
       let from = 0;
       for (const group of groups) group.resolve(results.slice(from, (from += group.items.length)));
     } catch (error) {

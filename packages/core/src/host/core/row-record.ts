@@ -28,7 +28,10 @@ export function decodeRowError(text: string): StoredError {
 }
 
 /** The row as a state makes it. A reason given to `terminateWorkflow` or `suspendWorkflow` stands in its error's message. */
-export function rowOf(state: WorkflowState, how: { readonly dueAt: number | null; readonly release: boolean; readonly notedSignals: number }): RowWrite {
+export function rowOf(
+  state: WorkflowState,
+  how: { readonly dueAt: number | null; readonly release: boolean; readonly notedSignals: number },
+): RowWrite {
   const { status, error, completedAt, waitingFor } = projectionOf(state);
   const { version, definitionHash } = state.identity;
   return {

@@ -43,6 +43,9 @@ export function identityOf(row: WorkflowRow, start: StartRecord): WorkflowIdenti
     tags: row.tags,
     priority: row.priority,
     depth: start.depth,
-    parent: row.parent === null ? null : { run: row.parent.run, pointer: row.parent.pointer, workflowId: start.parentId ?? "" },
+    parent:
+      row.parent === null
+        ? null
+        : { run: row.parent.run, pointer: row.parent.pointer, workflowId: start.parentId ?? "" },
   };
 }

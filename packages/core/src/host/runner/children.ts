@@ -112,7 +112,7 @@ async function newChild(
       },
     );
   }
-  return await childRecord(context, parent, start);
+  return childRecord(context, parent, start);
 }
 
 function childRecord(context: RunnerContext, parent: Parent, start: ChildStart): NewWorkflow | Promise<NewWorkflow> {

@@ -183,7 +183,7 @@ export class Committer {
     // Whether an unknown one was stored is for the journal to say: the workflow is loaded again.
     this.#unsettled -= 1;
     if (unknown) alone.source.settle({ outcome: "hole" });
-    else alone.source.settle({ outcome: "failed", error: error as StoreError });
+    else alone.source.settle({ outcome: "failed", error: error });
   }
 
   #retryLater(batch: RetryBatch): void {

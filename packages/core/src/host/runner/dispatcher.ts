@@ -11,8 +11,6 @@ export interface DispatcherOptions {
   readonly take: (claimed: readonly ClaimedWorkflow[]) => void;
 }
 
-/** The timer for the next due time looks again after so long, since the store's clock may have been set. */
-const longestWaitMs = 3_600_000;
 const advancedAtOnce = 500;
 
 /**
@@ -160,7 +158,8 @@ export class Dispatcher {
     if (this.#stopped) return;
     this.#dueTimer?.cancel();
     this.#dueTimerAt = dueAt;
-    const delayMs = Math.min(Math.max(1, dueAt - this.#core.engineNow()), longestWaitMs);
+    // A store's clock that is set meanwhile is noticed by the poll.
+    const delayMs = Math.max(1, dueAt - this.#core.engineNow());
     this.#dueTimer = this.#core.runtime.clock.setTimer(delayMs, () => {
       this.#dueTimerAt = Number.POSITIVE_INFINITY;
       this.poke();

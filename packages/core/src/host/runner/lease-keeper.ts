@@ -67,7 +67,7 @@ export class LeaseKeeper {
     const askedAt = clock.monotonic();
     const holder = { host: this.#core.hostName, process: processIdentity() };
     const lease = await clock.track(this.#core.providers.lock.openLease({ ttlMs: this.#ttlMs, holder }), "engine");
-    if (this.#closed) return void (await this.#core.providers.lock.closeLeases([lease]));
+    if (this.#closed) return this.#core.providers.lock.closeLeases([lease]);
     this.#lease = lease;
     this.#failed = false;
     this.#renewed(askedAt);

@@ -56,9 +56,13 @@ function eventOf(definition: WorkflowDefinition, state: WorkflowState, entry: En
     case "scope-opened":
       return ofStep("step.started", definition, state, entry);
     case "step-completed":
-      return ofStep("step.completed", definition, state, entry, {
-        ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }),
-      });
+      return ofStep(
+        "step.completed",
+        definition,
+        state,
+        entry,
+        entry.attempt === undefined ? {} : { attempt: entry.attempt },
+      );
     case "step-skipped":
       return ofStep("step.completed", definition, state, entry);
     case "step-failed":

@@ -68,7 +68,7 @@ export class StoreReads {
   }
 
   async find(namespace: string, ids: readonly string[]): Promise<readonly (WorkflowRow | undefined)[]> {
-    return await Promise.all(ids.map((id) => this.#persistently(() => this.#finds.add({ namespace, id }))));
+    return Promise.all(ids.map((id) => this.#persistently(() => this.#finds.add({ namespace, id }))));
   }
 
   /** One turn; undefined where the journal does not have it. */

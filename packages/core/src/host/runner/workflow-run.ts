@@ -324,12 +324,13 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   /** A suspect waits for the gate, and puts it on record that it runs alone. */
   #isHeld(): boolean {
     const { suspects, core } = this.#context;
-    if (!isSuspect(this.#state) || isPoison(this.#state, core.options.maxLoneDeaths)) {
+    if (!isSuspect(this.#state)) {
       if (this.#suspected) suspects.leave(this);
       this.#suspected = false;
       return false;
     }
     this.#suspected = true;
+    if (isPoison(this.#state, core.options.maxLoneDeaths)) this.#inputs.push({ kind: "continue" });
     if (this.#inputs.length === 0) {
       if (!suspects.enter(this)) return true;
       if (this.#state.takeover.alone) return false;

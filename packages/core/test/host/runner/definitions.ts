@@ -32,20 +32,59 @@ export function step(id: string, body: StepNode["body"], more: Partial<StepNode>
   return { kind: "step", id, name: id, body, isClass: false, as: id, ...more };
 }
 
-export function wait(id: string, name: string, key: WaitNode["events"][number]["key"], more: Partial<WaitNode> = {}): WaitNode {
-  return { kind: "wait", id, name: id, mode: "one", events: [{ label: "", name, key }], asOf: "start", as: id, ...more };
+export function wait(
+  id: string,
+  name: string,
+  key: WaitNode["events"][number]["key"],
+  more: Partial<WaitNode> = {},
+): WaitNode {
+  return {
+    kind: "wait",
+    id,
+    name: id,
+    mode: "one",
+    events: [{ label: "", name, key }],
+    asOf: "start",
+    as: id,
+    ...more,
+  };
 }
 
 export function delay(id: string, duration: DelayNode["duration"]): DelayNode {
   return { kind: "delay", id, name: id, duration };
 }
 
-export function parallel(id: string, branches: readonly (readonly DefinitionNode[])[], more: Partial<ParallelNode> = {}): ParallelNode {
-  return { kind: "parallel", id, name: id, branches: branches.map((nodes) => ({ nodes })), onBranchFailure: "cancel", ...more };
+export function parallel(
+  id: string,
+  branches: readonly (readonly DefinitionNode[])[],
+  more: Partial<ParallelNode> = {},
+): ParallelNode {
+  return {
+    kind: "parallel",
+    id,
+    name: id,
+    branches: branches.map((nodes) => ({ nodes })),
+    onBranchFailure: "cancel",
+    ...more,
+  };
 }
 
-export function forEach(id: string, items: ForEachNode["items"], nodes: readonly DefinitionNode[], more: Partial<ForEachNode> = {}): ForEachNode {
-  return { kind: "for-each", id, name: id, items, body: { nodes }, concurrency: 16, onBranchFailure: "cancel", ...more };
+export function forEach(
+  id: string,
+  items: ForEachNode["items"],
+  nodes: readonly DefinitionNode[],
+  more: Partial<ForEachNode> = {},
+): ForEachNode {
+  return {
+    kind: "for-each",
+    id,
+    name: id,
+    items,
+    body: { nodes },
+    concurrency: 16,
+    onBranchFailure: "cancel",
+    ...more,
+  };
 }
 
 export function whileDo(id: string, condition: WhileNode["condition"], nodes: readonly DefinitionNode[]): WhileNode {
@@ -61,5 +100,14 @@ export function child(id: string, definitionId: string, more: Partial<RunWorkflo
 }
 
 export function retry(more: Partial<RetryBehavior> = {}): RetryBehavior {
-  return { kind: "retry", intervalMs: 1000, maxRetries: 3, backoff: 2, maxIntervalMs: 60_000, jitter: false, then: "fail", ...more };
+  return {
+    kind: "retry",
+    intervalMs: 1000,
+    maxRetries: 3,
+    backoff: 2,
+    maxIntervalMs: 60_000,
+    jitter: false,
+    then: "fail",
+    ...more,
+  };
 }

@@ -1,26 +1,8 @@
-import { describe, expect, it, onTestFinished } from "vitest";
-import type { WorkflowDefinition } from "../../../src/definition/definition.ts";
+import { describe, expect, it } from "vitest";
 import type { LifecycleEvent } from "../../../src/providers/index.ts";
-import type { Provider } from "../../../src/providers/index.ts";
 import { memory, TestClock } from "../../../src/testing/index.ts";
-import { WorkflowHost } from "../../../src/host/workflow-host.ts";
-import type { WorkflowHostOptions } from "../../../src/host/client/host-options.ts";
 import { child, define, delay, forEach, parallel, retry, saga, step, wait, whileDo } from "./definitions.ts";
-
-const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
-async function hostOf(workflows: readonly WorkflowDefinition[], options: Partial<WorkflowHostOptions> = {}): Promise<{ host: WorkflowHost; clock: TestClock; store: Provider }> {
-  const clock = (options.clock as TestClock | undefined) ?? new TestClock();
-  const store = options.providers?.[0] ?? memory();
-  const host = new WorkflowHost({ providers: [store], clock, log: quiet, workflows, ...options });
-  onTestFinished(async () => {
-    const stopped = host.stop({ timeout: 0 });
-    await clock.advance("20s").catch(() => {});
-    await stopped;
-  });
-  await host.start();
-  return { host, clock, store };
-}
+import { hostOf } from "./hosts.ts";
 
 describe("a workflow in hand", () => {
   it("runs its steps one after the other and ends with its data", async () => {
@@ -52,7 +34,7 @@ describe("a workflow in hand", () => {
     const handle = await host.startWorkflow(definition, {});
     await clock.advance("2d");
     expect((await handle.get())?.status).toBe("waiting");
-    expect((await host.health()).runner?.inHand ?? 0).toBe(0);
+    expect((await host.health()).inHand).toBe(0);
     await clock.advance("1d");
     expect(await handle.result()).toEqual({ a: "done" });
   });
@@ -72,15 +54,32 @@ describe("a workflow in hand", () => {
     ]);
     const { host, clock } = await hostOf([definition]);
     const events: LifecycleEvent[] = [];
-    for (const type of ["step.started", "step.retrying", "step.failed", "step.completed", "workflow.completed"] as const) host.on(type, (event) => void events.push(event));
+    for (const type of [
+      "step.started",
+      "step.retrying",
+      "step.failed",
+      "step.completed",
+      "workflow.completed",
+    ] as const)
+      host.on(type, (event) => void events.push(event));
     const handle = await host.startWorkflow(definition, {});
     await clock.advance("10s");
     expect(await handle.result()).toEqual({ a: 3 });
-    expect(events.map(({ type }) => type)).toEqual(["step.started", "step.retrying", "step.started", "step.retrying", "step.started", "step.completed", "workflow.completed"]);
+    expect(events.map(({ type }) => type)).toEqual([
+      "step.started",
+      "step.retrying",
+      "step.started",
+      "step.retrying",
+      "step.started",
+      "step.completed",
+      "workflow.completed",
+    ]);
   });
 
   it("delivers events that come before and after the wait, in order", async () => {
-    const definition = define("loop", [whileDo("twice", (data) => (data.n ?? 0) < 3, [wait("got", "tick", "k"), step("n", (data) => (data.n ?? 0) + 1)])]);
+    const definition = define("loop", [
+      whileDo("twice", (data) => (data.n ?? 0) < 3, [wait("got", "tick", "k"), step("n", (data) => (data.n ?? 0) + 1)]),
+    ]);
     const { host, clock } = await hostOf([definition]);
     const handle = await host.startWorkflow(definition, {});
     await host.publishEvent("tick", "k", 1);
@@ -91,7 +90,9 @@ describe("a workflow in hand", () => {
   });
 
   it("lets an event that was in time win over the deadline, and the deadline over a late one", async () => {
-    const definition = define("timed", [wait("got", "tick", (data) => data.k, { timeout: "1h", onTimeout: { nodes: [step("missed", () => true)] } })]);
+    const definition = define("timed", [
+      wait("got", "tick", (data) => data.k, { timeout: "1h", onTimeout: { nodes: [step("missed", () => true)] } }),
+    ]);
     const { host, clock } = await hostOf([definition]);
     const first = await host.startWorkflow(definition, { k: "a" });
     const second = await host.startWorkflow(definition, { k: "b" });
@@ -163,9 +164,15 @@ describe("a workflow in hand", () => {
 
   it("undoes a saga from the journal, newest first", async () => {
     const undone: string[] = [];
-    const undo = (id: string) => ({ compensation: { nodes: [step(`undo-${id}`, (_, ctx) => void undone.push(`${id}:${ctx.undoing.output}`))] } });
+    const undo = (id: string) => ({
+      compensation: { nodes: [step(`undo-${id}`, (_, ctx) => void undone.push(`${id}:${ctx.undoing.output}`))] },
+    });
     const definition = define("trip", [
-      saga("s", [step("flight", () => "f1", undo("flight")), step("hotel", () => "h1", undo("hotel")), step("car", () => Promise.reject(new Error("no car")))]),
+      saga("s", [
+        step("flight", () => "f1", undo("flight")),
+        step("hotel", () => "h1", undo("hotel")),
+        step("car", () => Promise.reject(new Error("no car"))),
+      ]),
     ]);
     const { host } = await hostOf([definition]);
     const handle = await host.startWorkflow(definition, {});
@@ -177,7 +184,18 @@ describe("a workflow in hand", () => {
     const reasons: unknown[] = [];
     const definition = define("both", [
       parallel("p", [
-        [step("slow", (_, ctx) => new Promise((_resolve, reject) => ctx.signal.addEventListener("abort", () => (reasons.push(ctx.signal.reason.reason), reject(ctx.signal.reason)))))],
+        [
+          step(
+            "slow",
+            (_, ctx) =>
+              new Promise((_resolve, reject) =>
+                ctx.signal.addEventListener(
+                  "abort",
+                  () => (reasons.push(ctx.signal.reason.reason), reject(ctx.signal.reason as Error)),
+                ),
+              ),
+          ),
+        ],
         [step("bad", async () => Promise.reject(new Error("bad")))],
       ]),
     ]);
@@ -188,7 +206,14 @@ describe("a workflow in hand", () => {
   });
 
   it("runs a fan-out of 1,000 and collects its outputs in order", async () => {
-    const definition = define("fan", [forEach("each", () => Array.from({ length: 1000 }, (_, index) => index), [step("x", async (_, ctx) => ctx.item * 2)], { concurrency: 1000, as: "out" })]);
+    const definition = define("fan", [
+      forEach(
+        "each",
+        () => Array.from({ length: 1000 }, (_, index) => index),
+        [step("x", async (_, ctx) => ctx.item * 2)],
+        { concurrency: 1000, as: "out" },
+      ),
+    ]);
     const { host } = await hostOf([definition]);
     const handle = await host.startWorkflow(definition, {});
     const { out } = (await handle.result()) as { out: number[] };
@@ -206,7 +231,7 @@ describe("control", () => {
         keys.push(`${ctx.idempotencyKey}#${ctx.step.attempt}`);
         return new Promise((resolve, reject) => {
           release = () => resolve("ok");
-          ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason));
+          ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason as Error));
         });
       }),
     ]);
@@ -255,7 +280,7 @@ describe("stop", () => {
     ]);
     const store = memory();
     const clock = new TestClock();
-    const first = await hostOf([definition], { providers: [store], clock });
+    const first = await hostOf([definition], { store, clock });
     const handle = await first.host.startWorkflow(definition, {}, { id: "w" });
     await clock.settle();
     const stopped = first.host.stop();
@@ -264,7 +289,7 @@ describe("stop", () => {
     await stopped;
     expect(calls).toEqual(["a"]);
     void handle;
-    const second = await hostOf([definition], { providers: [store], clock });
+    const second = await hostOf([definition], { store, clock });
     expect(await second.host.handle("w").result()).toMatchObject({ a: "done" });
     expect(calls).toEqual(["a", "b"]);
     const { items } = await second.host.history("w");
@@ -273,16 +298,21 @@ describe("stop", () => {
 
   it("leaves a body behind that takes no notice, and puts that on record", async () => {
     const attempts: number[] = [];
-    const definition = define("deaf", [step("a", (_, ctx) => (attempts.push(ctx.step.attempt), attempts.length === 1 ? new Promise(() => {}) : "second"))]);
+    const definition = define("deaf", [
+      step(
+        "a",
+        (_, ctx) => (attempts.push(ctx.step.attempt), attempts.length === 1 ? new Promise(() => {}) : "second"),
+      ),
+    ]);
     const store = memory();
     const clock = new TestClock();
-    const first = await hostOf([definition], { providers: [store], clock });
+    const first = await hostOf([definition], { store, clock });
     await first.host.startWorkflow(definition, {}, { id: "w" });
     await clock.settle();
     const stopped = first.host.stop({ timeout: "5s" });
     await clock.advance("10s");
     await stopped;
-    const second = await hostOf([definition], { providers: [store], clock });
+    const second = await hostOf([definition], { store, clock });
     expect(await second.host.handle("w").result()).toEqual({ a: "second" });
     expect(attempts).toEqual([1, 2]);
     const { items } = await second.host.history("w");
