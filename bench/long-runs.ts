@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { workflow, WorkflowHost, type WorkflowDefinition } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
 import { heapMiB, inFolder, median, row } from "./measure.ts";
-import { noOps } from "./steps.ts";
 
 /** The time of a step at the end of a long run, beside that at its beginning. */
 export async function longRuns(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { CommitResult, Run, TurnCommit } from "@wfe/core/providers";
 import { isItemError } from "./errors.ts";
 import { turnAt } from "./journal.ts";
-import { jsonOf, type Session } from "./session.ts";
+import { jsonOf, rowsPerInsert, type Session } from "./session.ts";
 import { checkText } from "./text.ts";
 
 /** The end of a workflow's journal. */
@@ -10,9 +10,6 @@ export interface Head {
   readonly last: number | null;
   readonly signals: number;
 }
-
-/** Rows of one INSERT: so many save most of what a statement costs beside its rows, and more save nothing. */
-const rowsPerInsert = 32;
 
 const insert = "INSERT INTO wfe_turns (previous, run, seq, turn, at, host, entries) VALUES ";
 const insertOne = `${insert} (?, ?, ?, ?, ?, ?, ?)`;

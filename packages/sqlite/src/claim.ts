@@ -1,5 +1,6 @@
 import type { ClaimedWorkflow, ClaimRequest, DefinitionRef, Run } from "@wfe/core/providers";
 import { recordFormat } from "@wfe/core/providers";
+import { numbersOf } from "./definitions.ts";
 import { readRows } from "./rows.ts";
 import { jsonOf, type Session } from "./session.ts";
 
@@ -30,7 +31,7 @@ export type LaneCursor = Map<number, string>;
 
 /** Whether a claim may find something: asked before a transaction is begun for it. */
 export function mayClaim(session: Session, request: ClaimRequest): boolean {
-  const definitions = definitionsOf(session, request);
+  const definitions = numbersOf(session, request.definitions, request.format);
   if (request.runs !== undefined) return findAmong(session, definitions, request.runs).length > 0;
   const due = `SELECT 1 FROM ${byDue} WHERE definition = ? AND due_at <= ? AND ${isFree} LIMIT 1`;
   const now = session.now();
@@ -39,7 +40,7 @@ export function mayClaim(session: Session, request: ClaimRequest): boolean {
 
 /** Takes workflows for the lease; see the contract. */
 export function claimWorkflows(session: Session, request: ClaimRequest, cursor: LaneCursor): ClaimedWorkflow[] {
-  const definitions = definitionsOf(session, request);
+  const definitions = numbersOf(session, request.definitions, request.format);
   if (definitions.length === 0 || request.limit <= 0) return [];
   const found =
     request.runs === undefined
@@ -66,20 +67,11 @@ export function claimWorkflows(session: Session, request: ClaimRequest, cursor: 
 export function nextDueWorkflow(session: Session, definitions: readonly DefinitionRef[]): number | null {
   const first = `SELECT min(due_at) FROM ${byDue} WHERE definition = ? AND ${isFree}`;
   let next: number | null = null;
-  for (const definition of definitionsOf(session, { definitions, format: recordFormat })) {
+  for (const definition of numbersOf(session, definitions, recordFormat)) {
     const dueAt = session.value<number | null>(first, definition) ?? null;
     if (dueAt !== null && (next === null || dueAt < next)) next = dueAt;
   }
   return next;
-}
-
-/** Every hash and format of these definitions has a number of its own. */
-function definitionsOf(session: Session, request: Pick<ClaimRequest, "definitions" | "format">): number[] {
-  const sql = "SELECT definition FROM wfe_definitions WHERE id = ? AND version = ? AND format <= ?";
-  const numbers = request.definitions.flatMap(({ id, version }) =>
-    session.values<number>(sql, id, version, request.format),
-  );
-  return [...new Set(numbers)];
 }
 
 /** All that are due, where they are few; else the first ones of every lane. */

@@ -84,10 +84,9 @@ function appendAndApply(session: Session, item: TurnCommit): CommitResult {
 /** Everything in a turn beside its entries. */
 function applyRest(session: Session, item: TurnCommit, head: Head | undefined): CommitResult {
   const { run, namespace, row, checkpoint } = item;
-  if (isPlain(item)) {
-    const known = session.woken.has(run) ? undefined : head?.signals;
-    return { outcome: "applied", rowWritten: false, signals: known ?? signalsOf(session, run), behind: false };
-  }
+  // As they were read, unless something in this transaction has raised them since.
+  const signals = (): number => (session.woken.has(run) ? undefined : head?.signals) ?? signalsOf(session, run);
+  if (isPlain(item)) return { outcome: "applied", rowWritten: false, signals: signals(), behind: false };
   checkTexts(item);
   if (checkpoint !== undefined) {
     session.run(
@@ -109,12 +108,13 @@ function applyRest(session: Session, item: TurnCommit, head: Head | undefined): 
   // No limit: what a turn delivers is the engine's own, and the turn cannot be taken back for a full inbox.
   if (item.deliver !== undefined) deliver(session, item.deliver, Number.POSITIVE_INFINITY);
 
-  const written = row === undefined ? undefined : writeRow(session, run, item.claim, row, behind);
+  const seen = signals();
+  const written = row === undefined ? undefined : writeRow(session, run, item.claim, row, { signals: seen, behind });
   const rowWritten = written?.written === true;
   return {
     outcome: "applied",
     rowWritten,
-    signals: signalsOf(session, run),
+    signals: seen,
     behind,
     ...(rowWritten && row?.release === true ? { dueAt: written.dueAt } : {}),
   };
@@ -139,7 +139,7 @@ function checkTexts({ row, checkpoint, read }: TurnCommit): void {
   for (const { reason } of read ?? []) if (reason !== null) checkText(reason, "the reason of a refusal");
 }
 
-function signalsOf(session: Session, run: Run): number {
+export function signalsOf(session: Session, run: Run): number {
   return session.value<number>("SELECT signals FROM wfe_heads WHERE run = ?", run) ?? 0;
 }
 

@@ -1,7 +1,7 @@
 import type { CommitResult, PersistenceProvider, TransactionalTurn, TurnCommit } from "@wfe/core/providers";
 import { InvalidOptionError, StoreError } from "@wfe/core/providers";
 import { claimWorkflows, type LaneCursor, mayClaim, nextDueWorkflow } from "./claim.ts";
-import { commitTurns, type FlushPlan } from "./commit.ts";
+import { commitTurns, type FlushPlan, signalsOf } from "./commit.ts";
 import { isDatabase, isSameFile } from "./connection.ts";
 import { createWorkflows } from "./create.ts";
 import { deliver, deliveryOutcome, unreadDeliveries } from "./deliveries.ts";
@@ -43,7 +43,10 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints): Persis
     writeRows: async (writes) => {
       if (writes.length === 0) return [];
       return opened().transactions.write((session) =>
-        writes.map(({ run, claim, row }) => writeRow(session, run, claim, row, false).written),
+        writes.map(({ run, claim, row }) => {
+          const signals = signalsOf(session, run);
+          return writeRow(session, run, claim, row, { signals, behind: false }).written;
+        }),
       );
     },
 

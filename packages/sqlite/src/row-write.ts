@@ -1,6 +1,6 @@
 import type { Run, RowWrite } from "@wfe/core/providers";
 import { finalStatuses, recordFormat } from "@wfe/core/providers";
-import { definitionNumber } from "./rows.ts";
+import { definitionOf, numberOf } from "./definitions.ts";
 import type { Session } from "./session.ts";
 
 interface Current {
@@ -8,36 +8,33 @@ interface Current {
   readonly ended: number;
   readonly completedAt: number | null;
   readonly definition: number;
-  readonly id: string;
-  readonly version: number;
-  readonly hash: string;
-  readonly format: number;
-  readonly signals: number;
 }
 
 /** Whether the row was written: false where the claim is lost. `dueAt` is the due time that it has now. */
 export type RowWritten = { readonly written: false } | { readonly written: true; readonly dueAt: number | null };
 
 /**
- * Writes what a row becomes, where the claim is still the writer's. `behind`: events that came before a subscription are there
- * to be read. Were the workflow let go asleep, only its host would know, and might die before it acts on it.
+ * Writes what a row becomes, where the claim is still the writer's. `signals` are the row's. `behind`: events that came before a
+ * subscription are there to be read. Were the workflow let go asleep, only its host would know, and might die before it acts.
  */
-export function writeRow(session: Session, run: Run, claim: number, row: RowWrite, behind: boolean): RowWritten {
-  const current = session.get<Current>(
-    `SELECT w.claim, w.ended, w.completed_at AS completedAt, w.definition, d.id, d.version, d.hash, d.format, h.signals
-     FROM wfe_workflows w JOIN wfe_definitions d ON d.definition = w.definition JOIN wfe_heads h ON h.run = w.run
-     WHERE w.run = ?`,
-    run,
-  );
+export function writeRow(
+  session: Session,
+  run: Run,
+  claim: number,
+  row: RowWrite,
+  { signals, behind }: { readonly signals: number; readonly behind: boolean },
+): RowWritten {
+  const find = "SELECT claim, ended, completed_at AS completedAt, definition FROM wfe_workflows WHERE run = ?";
+  const current = session.get<Current>(find, run);
   if (current === undefined || current.claim !== claim) return { written: false };
 
   const now = session.now();
   const ended = finalStatuses.includes(row.status) ? 1 : 0;
-  const dueAt = row.release && (behind || current.signals > row.notedSignals) ? now : row.dueAt;
+  const dueAt = row.release && (behind || signals > row.notedSignals) ? now : row.dueAt;
   const waitingFor = row.waitingFor.length === 0 ? null : JSON.stringify(row.waitingFor);
   const release = row.release ? 1 : 0;
-  const sameDefinition =
-    current.version === row.version && current.hash === row.definitionHash && current.format === recordFormat;
+  const { id, version, hash, format } = definitionOf(session, current.definition);
+  const sameDefinition = version === row.version && hash === row.definitionHash && format === recordFormat;
   const stillLive = ended === 0 && current.ended === 0 && current.completedAt === row.completedAt;
   if (sameDefinition && stillLive) {
     // Does not name what the indexes for lists hold: naming it alone would rewrite their entries.
@@ -52,9 +49,8 @@ export function writeRow(session: Session, run: Run, claim: number, row: RowWrit
       run,
     );
   } else {
-    const definition = sameDefinition
-      ? current.definition
-      : definitionNumber(session, current.id, row.version, row.definitionHash, recordFormat);
+    const next = { id, version: row.version, hash: row.definitionHash, format: recordFormat };
+    const definition = sameDefinition ? current.definition : numberOf(session, next);
     session.run(
       `UPDATE wfe_workflows SET status = ?, due_at = ?, owner = CASE WHEN ? THEN NULL ELSE owner END, updated_at = ?,
          waiting_for = ?, ended = ?, completed_at = ?, definition = ? WHERE run = ?`,

@@ -36,6 +36,9 @@ const optionNames = ["interval", "maxRetries", "backoff", "maxInterval", "jitter
  * Attempts that a crash interrupted do not count. Throws `InvalidOptionError`.
  */
 export function retry<const Then extends FinalBehavior = "fail">(options: StepRetryOptions<Then> = {}): Retry<Then> {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError(`the options of \`retry\` must be an object, got ${shown(options)}`);
+  }
   const { maxRetries = 3, backoff = 1, jitter = false, then = "fail" as Then, when } = options;
   for (const name of Object.keys(options)) {
     if (!optionNames.includes(name)) {

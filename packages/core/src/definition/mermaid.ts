@@ -1,3 +1,4 @@
+import type { Duration } from "../duration.ts";
 import type { Block, DefinitionNode } from "./nodes.ts";
 
 /**
@@ -78,10 +79,6 @@ class Chart {
         ]);
       case "while":
       case "do-while":
-        return this.#inside(id, text, () => {
-          const ends = this.sequence(node.body);
-          if (ends !== undefined) this.line(`${ends.last} -.->|again| ${ends.first}`);
-        });
       case "for-each":
       case "saga":
         return this.#inside(id, text, () => void this.sequence(node.body));
@@ -93,9 +90,8 @@ class Chart {
         });
       case "graph":
         return this.#inside(id, text, () => {
-          const drawn = new Map<string, string>();
+          const drawn = new Map(node.vertices.map((vertex) => [vertex.node.id, this.#node(vertex.node)]));
           for (const { node: vertex, needs } of node.vertices) {
-            drawn.set(vertex.id, this.#node(vertex));
             for (const need of needs) this.line(`${drawn.get(need)} --> ${drawn.get(vertex.id)}`);
           }
         });
@@ -137,7 +133,7 @@ function deed(node: DefinitionNode): string {
     case "wait":
       return `wait for ${node.events.map((event) => event.name).join(node.mode === "all" ? " and " : " or ")}`;
     case "delay":
-      return typeof node.duration === "function" ? "delay" : `delay ${node.duration}`;
+      return typeof node.duration === "function" ? "delay" : `delay ${shortly(node.duration)}`;
     case "sleep-until":
       return typeof node.date === "function" ? "sleep until" : `sleep until ${new Date(node.date).toISOString()}`;
     case "run-workflow":
@@ -158,6 +154,14 @@ function deed(node: DefinitionNode): string {
     case "end":
       return node.kind;
   }
+}
+
+/** A duration in the longest unit that it is a whole number of. */
+function shortly(duration: Duration): string {
+  if (typeof duration === "string") return duration;
+  const units = { w: 604_800_000, d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };
+  const [unit, ms] = Object.entries(units).find(([, each]) => duration >= each && duration % each === 0) ?? ["ms", 1];
+  return `${duration / ms}${unit}`;
 }
 
 /** In quotes, with Mermaid's entity codes for what would end the text or be read as markup. */

@@ -140,8 +140,11 @@ function resume(turn: Turn, actor: { readonly actor?: string }): void {
 
 /** A held node begins again. */
 function again(turn: Turn, pointer: Pointer): void {
-  if (pointer.kind === "step") readyAgain(turn, pointer, { fresh: true, raise: true });
-  else if (pointer.kind === "saga") handlerOf("saga").due(turn, pointer);
+  if (pointer.kind === "step") return readyAgain(turn, pointer, { fresh: true, raise: true });
+  // The attempt is part of a child's id: a new child must not be taken for the one that failed.
+  turn.emit({ kind: "step-ready", pointer: pointer.id, step: pointer.step, fresh: true, raise: true });
+  const ready = turn.pointer(pointer.id);
+  if (ready?.kind === "saga") handlerOf("saga").due(turn, ready);
   else openNode(turn, pointer.id, pointer.branch, turn.node(pointer));
 }
 

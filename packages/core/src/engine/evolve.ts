@@ -8,7 +8,6 @@ import {
   rootLine,
   rootPointer,
   streamKey,
-  type Data,
   type Pointer,
   type WorkflowState,
 } from "./state.ts";
@@ -76,7 +75,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
   switch (entry.kind) {
     case "workflow-started":
       draft.identity = entry.identity;
-      draft.data = (entry.data ?? Object.freeze({})) as Data;
+      draft.data = entry.data ?? Object.freeze({});
       draft.setPointer({
         ...newPointer(rootPointer, -1, "", "workflow", address.seq),
         status: "open",
@@ -113,8 +112,10 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "step-begun":
       return draft.changePointer(entry.pointer, { begun: true });
     case "step-completed":
-    case "step-failed":
     case "step-skipped":
+      handStragglersOn(draft, entry.pointer);
+      return endNode(draft, entry, entry.output, address);
+    case "step-failed":
       return endNode(draft, entry, entry.output, address);
     case "step-cancelled": {
       const straggler = entry.straggler;
@@ -126,9 +127,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
           ended: false,
           output: undefined,
         });
-      const outer = sagaAround(draft, entry.pointer);
-      for (const other of draft.stragglers.values())
-        if (other.saga === entry.pointer) draft.setStraggler({ ...other, saga: outer });
+      handStragglersOn(draft, entry.pointer);
       return endNode(draft, entry, undefined, address);
     }
     case "step-retrying":
@@ -230,7 +229,8 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "scope-ending":
       draft.changePointer(entry.pointer, { status: "open", ending: entry.ending, dueAt: null, wait: null });
       for (const branch of entry.stop) draft.changeBranch(branch, { stopping: true });
-      if (entry.pointer === rootPointer && draft.phase === "suspended")
+      // To terminate is also to resume; what else ends a suspended workflow is undone once it is resumed.
+      if (entry.pointer === rootPointer && entry.ending.kind === "terminated" && draft.phase === "suspended")
         Object.assign(draft, { phase: "active", reason: null, error: null });
       return;
     case "hook-started":
@@ -358,7 +358,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
 }
 
 /** What a pointer loses when its body ends, pauses or is set up anew. */
-const idle = { dueAt: null, wait: null, event: null, begun: false, crashed: false, ending: null } as const;
+const idle = { dueAt: null, wait: null, begun: false, crashed: false, ending: null } as const;
 
 /** A pointer as it is opened. */
 export function newPointer(id: number, branch: number, step: string, kind: Pointer["kind"], seq: number): Pointer {
@@ -402,7 +402,8 @@ function open(
     Object.assign(pointer, { attempt: before.attempt, retries: before.retries, openBranches: before.openBranches });
   draft.setPointer(pointer);
   draft.nextId = Math.max(draft.nextId, id + 1);
-  draft.changeBranch(branch, { at: id });
+  // The outcome of the node before was asked for by now, or is not: what comes may give none.
+  draft.changeBranch(branch, { at: id, last: undefined });
 }
 
 function openBranches(draft: Draft, owner: number, branches: readonly OpenBranch[]): void {
@@ -470,6 +471,12 @@ function withResult(
   return chunks;
 }
 
+/** What was stopped in a saga that has ended without undoing is waited for by the saga around it. */
+function handStragglersOn(draft: Draft, pointer: number): void {
+  for (const straggler of draft.stragglers.values())
+    if (straggler.saga === pointer) draft.setStraggler({ ...straggler, saga: sagaAround(draft, pointer) });
+}
+
 function endNode(draft: Draft, entry: NodeEnd, output: unknown, address: Address): void {
   const pointer = draft.pointers.get(entry.pointer);
   if (entry.undo !== undefined)
@@ -479,7 +486,11 @@ function endNode(draft: Draft, entry: NodeEnd, output: unknown, address: Address
   if (pointer === undefined) return;
   if (entry.keep === true) draft.changeBranch(pointer.branch, { last: output });
   if (entry.ending === undefined) draft.removePointer(entry.pointer);
-  else draft.changePointer(entry.pointer, { ...idle, status: "hook", ending: entry.ending });
+  else {
+    // Its hooks come after the join, so they read on from the furthest.
+    draft.mergeCursors(draft.lineOf(entry.pointer), pointer.scope?.joined ?? {});
+    draft.changePointer(entry.pointer, { ...idle, status: "hook", ending: entry.ending });
+  }
 }
 
 function patchData(draft: Draft, local: number | undefined, patch: StoredPatch): void {

@@ -66,7 +66,7 @@ export function atOf(state: WorkflowState, branchId: number, now: number): At {
   return {
     item: place.item,
     index: place.index as number,
-    items: (place.items ?? []) as unknown[],
+    items: place.items ?? [],
     workflow: infoOf(state),
     now,
   };

@@ -8,11 +8,11 @@ import { hooksOf, startHook } from "./hooks.ts";
 import { handlerOf } from "./kinds/handlers.ts";
 import { planOutput, type OutputPlan } from "./outputs.ts";
 import { retryDelay } from "./retry.ts";
-import { settleRoot, terminateWorkflow } from "./root.ts";
+import { finalize, settleRoot, terminateWorkflow } from "./root.ts";
 import { rootPointer, type Branch, type Ending, type Pointer } from "./state.ts";
 import { reviveError, storeError, type StoredError } from "./stored-error.ts";
 import type { Turn } from "./turn.ts";
-import { bodyGraceMs, settleSaga, stoppedError, undoOf, undoStepDone } from "./undo.ts";
+import { bodyGraceMs, isUndoing, settleSaga, stoppedError, undoOf, undoStepDone } from "./undo.ts";
 
 /** How a branch ended. */
 export type Outcome =
@@ -200,7 +200,9 @@ export function cancelNode(turn: Turn, id: number, proceed: boolean): void {
 function finishCancelled(turn: Turn, pointer: Pointer, proceed: boolean): void {
   const node = turn.node(pointer);
   const began = pointer.openedSeq < turn.seq || pointer.attempt > 1;
-  const undo = began ? undoOf(turn, pointer, node, { error: stoppedError }) : undefined;
+  // A saga that is to begin again has been undone, its own compensation included.
+  const undone = pointer.kind === "saga" && (pointer.status === "sleeping" || pointer.status === "held");
+  const undo = began && !undone ? undoOf(turn, pointer, node, { error: stoppedError }) : undefined;
   let straggler: { saga: number; until: number | null } | undefined;
   if (began && pointer.kind === "step" && pointer.status === "ready")
     straggler = { saga: sagaAround(turn.draft, pointer.id), until: turn.now + bodyGraceMs };
@@ -286,6 +288,15 @@ function isHook(branch: Branch): boolean {
   return branch.slot === "onFailure" || branch.slot === "ensure" || branch.slot === "compensation";
 }
 
+/** Ends the hook that a branch stands in, which nothing from outside cuts short: the workflow has been ended from inside it. */
+export function leaveHook(turn: Turn, branchId: number): void {
+  let hook = turn.branch(branchId);
+  while (hook !== undefined && !isHook(hook)) hook = turn.branch(turn.pointer(hook.owner)?.branch ?? -1);
+  if (hook === undefined) return;
+  if (hook.at === null) branchDone(turn, hook.id, { kind: "completed" });
+  else cancelNode(turn, hook.at, false);
+}
+
 function hookDone(turn: Turn, owner: Pointer, branch: Branch, outcome: Outcome): void {
   const hook = branch.slot as "onFailure" | "ensure" | "compensation";
   turn.emit({
@@ -300,12 +311,9 @@ function hookDone(turn: Turn, owner: Pointer, branch: Branch, outcome: Outcome):
   if (ending === null)
     throw new ExpressionError(`hook \`${hook}\` of step \`${owner.step}\` ended, but the step is not ending`);
   const node = turn.node(owner);
-  if (
-    outcome.kind === "failed" &&
-    hook !== "onFailure" &&
-    ending.kind !== "cancelled" &&
-    !(hook === "ensure" && ending.kind === "failed")
-  ) {
+  const failedAlready = ending.kind === "failed" && (ending.behavior === "fail" || ending.behavior === "terminate");
+  const goesOn = !failedAlready && turn.branch(owner.branch)?.stopping !== true;
+  if (outcome.kind === "failed" && (hook === "compensation" || (hook === "ensure" && goesOn))) {
     // A failed `ensure` or compensation makes a failure of what had gone well, or was to be gone past.
     ending = { kind: "failed", error: outcome.error, behavior: "fail" };
     if (hook === "compensation")
@@ -328,11 +336,13 @@ function afterEnd(turn: Turn, branchId: number, step: string, ending: Ending): v
   const branch = turn.branch(branchId);
   if (branch === undefined) return;
   if (ending.kind === "failed" && ending.behavior === "terminate") {
-    return terminateWorkflow(turn, {
-      compensate: false,
-      reason: `step \`${step}\` failed: ${ending.error.message}`,
-      error: ending.error,
-    });
+    const reason = `step \`${step}\` failed: ${ending.error.message}`;
+    const how = { compensate: false, reason, error: ending.error };
+    // Without undoing: what is undone already, or ends already, ends where it stands.
+    if (turn.pointer(rootPointer)?.ending != null || isUndoing(turn.draft, branchId))
+      return finalize(turn, { kind: "terminated", ...how });
+    terminateWorkflow(turn, how);
+    return leaveHook(turn, branchId);
   }
   if (branch.stopping) return branchDone(turn, branchId, { kind: "cancelled" });
   if (ending.kind === "failed" && ending.behavior === "fail")

@@ -1,4 +1,3 @@
-import type { StepResult } from "../definition/execution-result.ts";
 import type { StoredEvent } from "../providers/records.ts";
 import type { Entry } from "./entries.ts";
 import type { WorkflowIdentity, WorkflowState } from "./state.ts";
@@ -19,7 +18,7 @@ export type Input =
       readonly kind: "attempt-returned";
       readonly pointer: number;
       readonly attempt: number;
-      readonly value: unknown | StepResult;
+      readonly value: unknown;
     }
   /** A body threw, timed out, or returned what cannot be stored (`unstorable`: no retries). `thrown` is what `retry({ when })` sees. */
   | {

@@ -190,7 +190,8 @@ function renumber(state: WorkflowState, nextId: number): WorkflowState {
 function revived(state: WorkflowState, nextId: number): StateSnapshot {
   const pointers = new Map<number, Pointer>();
   for (const pointer of state.pointers.values()) {
-    const reopens = pointer.status === "waiting" && pointer.wait?.forBody !== true;
+    const waits = pointer.status === "waiting" && pointer.wait?.forBody !== true;
+    const reopens = waits || (pointer.status === "held" && pointer.kind !== "step");
     const runs =
       pointer.kind === "step" &&
       (pointer.status === "ready" ||
@@ -210,7 +211,10 @@ function revived(state: WorkflowState, nextId: number): StateSnapshot {
             wait: null,
           }
         : {}),
-      ...(reopens ? { status: "ready", wait: null, child: null, dueAt: null } : {}),
+      // The attempt is part of a child's id: the child that ended must not be taken for the new one.
+      ...(reopens
+        ? { status: "ready", wait: null, child: null, dueAt: null, attempt: pointer.attempt + 1, retries: 0 }
+        : {}),
     });
   }
   const { data, branches, lines } = state;

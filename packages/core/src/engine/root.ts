@@ -34,7 +34,12 @@ export function finalize(turn: Turn, ending: Ending): void {
   const { draft } = turn;
   const { data, identity } = draft;
   const cursors = draft.lines.get(rootLine)?.cursors ?? {};
-  for (const pointer of draft.pointers.values()) if (pointer.wait !== null) turn.unsubscribe(pointer.id);
+  for (const pointer of draft.pointers.values()) {
+    if (pointer.wait !== null) turn.unsubscribe(pointer.id);
+    // Where it ends at once, whatever still stands.
+    if (pointer.child !== null && pointer.status === "waiting")
+      turn.stopChild({ childId: pointer.child.id, compensate: false, reason: "its parent ended" });
+  }
   const completedAt = turn.now;
   let told: { status: "completed" | "failed" | "terminated"; data?: unknown; error?: StoredError };
   switch (ending.kind) {

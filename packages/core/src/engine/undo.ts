@@ -60,7 +60,7 @@ export function recordOf(
 }
 
 /** What undoes is not undone itself. */
-function isUndoing(state: WorkflowState, branchId: number): boolean {
+export function isUndoing(state: WorkflowState, branchId: number): boolean {
   for (let branch = state.branches.get(branchId); branch !== undefined;) {
     if (branch.undoing !== null) return true;
     branch = state.branches.get(state.pointers.get(branch.owner)?.branch ?? -1);
@@ -68,12 +68,14 @@ function isUndoing(state: WorkflowState, branchId: number): boolean {
   return false;
 }
 
+/** What the items around a branch have set, the innermost last; undefined where there is no item around it. */
 function localAround(state: WorkflowState, branchId: number): UndoRecord["local"] {
+  let local: UndoRecord["local"];
   for (let branch = state.branches.get(branchId); branch !== undefined;) {
-    if (branch.local !== null) return Object.keys(branch.local).length === 0 ? undefined : branch.local;
+    if (branch.local !== null) local = local === undefined ? branch.local : { ...branch.local, ...local };
     branch = state.branches.get(state.pointers.get(branch.owner)?.branch ?? -1);
   }
-  return undefined;
+  return local;
 }
 
 /** A saga's (or the workflow's) branches have closed after a failure: its undoing begins. */

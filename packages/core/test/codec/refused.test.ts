@@ -20,9 +20,7 @@ const extraOnMap = Object.assign(new Map(), { extra: 1 });
 const hidden = Object.defineProperty({}, "secret", { value: 1, enumerable: false });
 const accessorInArray = Object.defineProperty([1, 2], 1, { get: () => expect.fail("called"), enumerable: true });
 const setterInArray = Object.defineProperty([1, 2], 0, { set: refuseCall, enumerable: true });
-// oxlint-disable-next-line no-sparse-arrays
 const sparseWithExtra = Object.assign([, 1], { extra: 2 });
-// oxlint-disable-next-line no-sparse-arrays
 const sparseUndefined = Object.assign([, undefined], { extra: undefined });
 
 const cases: readonly (readonly [title: string, value: unknown, path: string, message: RegExp])[] = [
@@ -80,7 +78,6 @@ const cases: readonly (readonly [title: string, value: unknown, path: string, me
   ["a getter in an array", { a: accessorInArray }, "data.a[1]", /an accessor/],
   ["a setter in an array", { a: setterInArray }, "data.a[0]", /an accessor/],
   ["a property that is not enumerable", { hidden }, "data.hidden.secret", /not enumerable/],
-  // oxlint-disable-next-line no-sparse-arrays
   ["a hole", { a: [1, , 3] }, "data.a[1]", /a hole in an array/],
   ["a hole at the end", { a: Array.from({ length: 1 }).concat(Array(1)) }, "data.a[1]", /a hole in an array/],
   ["an array that is all holes", { a: Array(100_000) }, "data.a[0]", /a hole in an array/],

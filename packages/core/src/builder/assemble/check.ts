@@ -55,18 +55,15 @@ export class Check {
     return typeof value === "function" ? this.expression<Type>(value, what) : checkConstant.call(this, value, what);
   }
 
-  duration(value: unknown, what: string): Duration {
-    this.milliseconds(value, what);
-    return value as Duration;
-  }
-
+  /** A duration, as milliseconds: `"1h"` and `"60m"` are the same option, and shall have the same hash. */
   milliseconds(value: unknown, what: string): number {
     try {
       return parseDuration(value as Duration, what);
     } catch (error) {
       if (!(error instanceof InvalidOptionError)) throw error;
-      this.problem(error.message);
-      return 0;
+      // `parseDuration` puts the name in quotes; here it is a phrase that has its own.
+      this.problem(error.message.replace(`\`${what}\``, what));
+      return Number.NaN;
     }
   }
 

@@ -34,7 +34,7 @@ export function waitSketch(
       ),
       ...given(
         "timeout",
-        given_.timeout === undefined ? undefined : check.value(given_.timeout, "`timeout`", check.duration),
+        given_.timeout === undefined ? undefined : check.value(given_.timeout, "`timeout`", check.milliseconds),
       ),
       ...given("onTimeout", onTimeout === undefined ? undefined : check.block("onTimeout")),
       ...given("remind", given_.remind === undefined ? undefined : checkRemind(check, given_.remind)),
@@ -85,10 +85,8 @@ function awaited(check: Check, label: string, event: unknown, key: unknown): Awa
 function checkRemind(check: Check, remind: unknown): NonNullable<WaitNode["remind"]> {
   const { every } = check.options(remind, ["every", "do"], "`remind`");
   if (every === undefined) check.problem("`remind` needs `every`: how long until the next reminder");
-  const checked = every === undefined ? 0 : check.value(every, "`remind.every`", check.duration);
-  if (typeof checked !== "function" && every !== undefined && check.milliseconds(checked, "`remind.every`") === 0) {
-    check.problem("`remind.every` must be longer than 0");
-  }
+  const checked = every === undefined ? 1 : check.value(every, "`remind.every`", check.milliseconds);
+  if (checked === 0) check.problem("`remind.every` must be longer than 0");
   return Object.freeze({ every: checked, do: check.filledBlock("remind", "`remind.do`") });
 }
 
@@ -105,7 +103,7 @@ function validDate(check: Check, date: Date, what: string): Date {
 
 export function delaySketch(duration: unknown): Sketch {
   return sketch("delay", undefined, [], (check) => ({
-    duration: check.value(duration, "the duration of `delay`", check.duration),
+    duration: check.value(duration, "the duration of `delay`", check.milliseconds),
   }));
 }
 

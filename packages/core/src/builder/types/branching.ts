@@ -41,7 +41,7 @@ export interface Branching<
       Way["patched"] & Then["patched"] & Otherwise["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, Then> | ExitsOf<Added, Otherwise>,
-      Then["ends"] & Otherwise["ends"] extends true ? true : Way["ends"]
+      [Then["ends"], Otherwise["ends"]] extends [true, true] ? true : Way["ends"]
     >
   >;
 

@@ -4,7 +4,7 @@ import type { BodyTypes, Built, Course, ExitsOf, Link, NoLink, Place, Straight }
 import type { ChildBuilder, StepBuilder } from "./link-builders.ts";
 import type { OutputOf, Storable } from "./output-types.ts";
 import type { InputMap, Step } from "./step-types.ts";
-import type { WorkflowBuilder } from "./workflow-builder.ts";
+import type { FragmentStart, WorkflowBuilder } from "./workflow-builder.ts";
 
 /** Operators that run something: a step, a child workflow, or a piece of a chain. */
 export interface Running<Base, Added extends object, Data, Where extends Place, Way extends Course> {
@@ -47,6 +47,11 @@ export interface Running<Base, Added extends object, Data, Where extends Place, 
    * A child that fails fails this link; a parent that is terminated terminates its child. Of a definition its own version
    * runs; of an id `version`, or else the highest version that the host has.
    */
+  runWorkflow<Result = any>(
+    id: string,
+    input?: InputMap<Data, Where, unknown>,
+    options?: RunWorkflowOptions,
+  ): ChildBuilder<Base, Added, Link<Result, {}, {}, true>, Where, Way>;
   runWorkflow<Result>(
     definition: WorkflowDefinition<Data, Result>,
   ): ChildBuilder<Base, Added, Link<Result, {}, {}, true>, Where, Way>;
@@ -55,13 +60,13 @@ export interface Running<Base, Added extends object, Data, Where extends Place, 
     input: InputMap<Data, Where, Input>,
     options?: RunWorkflowOptions,
   ): ChildBuilder<Base, Added, Link<Result, {}, {}, true>, Where, Way>;
-  runWorkflow<Result = any>(
-    id: string,
-    input?: InputMap<Data, Where, unknown>,
-    options?: RunWorkflowOptions,
-  ): ChildBuilder<Base, Added, Link<Result, {}, {}, true>, Where, Way>;
 
-  /** Goes on with what `fragment` makes of this chain: how several workflows share a piece. Modifiers belong into the fragment. */
+  /**
+   * Goes on with what `fragment` makes of this chain: how several workflows share a piece.
+   *
+   * A fragment is a function from a `WorkflowBuilder<Data>` to what its operators give back, where `Data` is what it needs of
+   * the data. A key that exists keeps its type. Modifiers belong into the fragment.
+   */
   use<Types extends BodyTypes>(
     fragment: (builder: WorkflowBuilder<Data, {}, NoLink, Where, Straight>) => Built<Types>,
   ): WorkflowBuilder<
@@ -76,7 +81,30 @@ export interface Running<Base, Added extends object, Data, Where extends Place, 
       Types["ends"] extends true ? true : Way["ends"]
     >
   >;
+  use<Needs, Types extends BodyTypes>(
+    fragment: Fragment<Needs, Types> & Fits<Data, Needs, Types["added"]>,
+  ): WorkflowBuilder<
+    Base,
+    Added & Types["added"],
+    Link<Types["out"], {}, {}, true>,
+    Where,
+    Course<
+      Way["patched"] & Types["patched"],
+      Way["breaks"] | (Types["breaks"] extends true ? Added & Types["added"] : never),
+      Way["exits"] | ExitsOf<Added, Types>,
+      Types["ends"] extends true ? true : Way["ends"]
+    >
+  >;
 }
+
+/** A fragment that was declared elsewhere; written as a method, so that its builder may know less of the data than this one. */
+type Fragment<Needs, Types> = { of(builder: FragmentStart<Needs>): Built<Types> }["of"];
+/** Nothing, or why the fragment cannot be used here. */
+type Fits<Data, Needs, Added> = [Data] extends [Needs]
+  ? [Pick<Added, keyof Added & keyof Data>] extends [Pick<Data, keyof Added & keyof Data>]
+    ? unknown
+    : { readonly "the fragment sets a key that exists, and is of another type": keyof Added & keyof Data }
+  : { readonly "the fragment needs data that is not there": Needs };
 
 /**
  * Makes awaiting a builder a type error.

@@ -14,8 +14,16 @@ export type Step<Input, Context, Returned> =
 /** Anything that `then` takes, for libraries that make steps. A step may ask for less than `StepContext`, not for more. */
 export type StepLike<Input = any, Output = unknown> = Step<Input, StepContext, Output>;
 
-/** Makes an input from the data. Synchronous, like every function of the data. */
-export type InputMap<Data, Where extends Place, Input> = (data: Data, at: At<Where["item"]>) => NoInfer<Input>;
+/**
+ * Makes an input from the data. Synchronous, like every function of the data.
+ *
+ * The conditional type makes the compiler read `Input` off the step before it looks at the map, so that `{ kind: "a" }` is
+ * not widened to `{ kind: string }` on the way.
+ */
+export type InputMap<Data, Where extends Place, Input> = [Input] extends [infer Known]
+  ? (data: Data, at: At<Where["item"]>) => unknown extends Known ? Synchronous : Known
+  : never;
+type Synchronous = string | number | bigint | boolean | null | undefined | (object & { readonly then?: never });
 
 /** A key that exists, or what is wrong with the output that shall go there. */
 export type FittingKey<Key, Data, Out> = Key extends keyof Data

@@ -26,7 +26,20 @@ export interface WorkflowBuilder<
     Looping<Data, Added, DataOf<Data, Added>, Where, Way>,
     Joining<Data, Added, DataOf<Data, Added>, Where, Way>,
     Waiting<Data, Added, DataOf<Data, Added>, Where, Way>,
-    Ending<Data, Added, DataOf<Data, Added>, Last, Where, Way> {}
+    Ending<Data, Added, DataOf<Data, Added>, Last, Where, Way> {
+  /**
+   * Only types: makes two builders comparable at a glance. It must stay the first member, for the compiler stops at the first
+   * that differs; without it, it would compare all the others, and theirs, for minutes.
+   */
+  readonly "~exact": (chain: [Data, Added, Last, Where, Way]) => [Data, Added, Last, Where, Way];
+  /** Only types: the data here, for fragments. */
+  readonly "~data": DataOf<Data, Added>;
+}
+
+/** What is asked of a builder for a fragment that begins with `Data`. */
+export interface FragmentStart<Data> {
+  readonly "~data": Data;
+}
 
 /** The body of a container: gives back what it made of the builder that it was given. */
 export type Body<Data, Where extends Place, Types> = (

@@ -27,7 +27,7 @@ export const saga: KindHandler<"saga"> = {
   /** After the pause of a retry it begins again; while it runs, the time is its time-out. */
   due(turn, pointer) {
     const node = turn.node(pointer) as SagaNode;
-    if (pointer.status === "sleeping" || pointer.status === "held") {
+    if (pointer.status !== "open") {
       const open = turn.openBranch(node.id, "body");
       turn.emit({
         kind: "saga-restarted",

@@ -2,7 +2,7 @@ import type { WaitNode } from "../../definition/nodes.ts";
 import { parseDuration } from "../../duration.ts";
 import { EventsExpiredError, ExpressionError, WaitTimeoutError } from "../../errors.ts";
 import { evaluate } from "../expressions.ts";
-import { advance, completeNode, failNode, openNode } from "../flow.ts";
+import { advance, cancelNode, completeNode, failNode, openNode } from "../flow.ts";
 import type { StreamInput } from "../inputs.ts";
 import { streamKey, type Pointer, type WaitState, type WaitStream } from "../state.ts";
 import { storeError } from "../stored-error.ts";
@@ -59,8 +59,10 @@ export const wait: KindHandler<"wait"> = {
       return failNode(turn, pointer.id, { error: storeError(error), thrown: error });
     }
     turn.emit({ kind: "wait-timed-out", pointer: pointer.id, step: node.id });
-    for (const reminder of turn.draft.branchesOf(pointer.id))
-      turn.emit({ kind: "branch-ended", pointer: pointer.id, step: node.id, branch: reminder.id });
+    for (const reminder of turn.draft.branchesOf(pointer.id)) {
+      if (reminder.at !== null) cancelNode(turn, reminder.at, false);
+      else turn.emit({ kind: "branch-ended", pointer: pointer.id, step: node.id, branch: reminder.id });
+    }
     const open = turn.openBranch(node.id, "onTimeout");
     turn.emit({ kind: "hook-started", pointer: pointer.id, step: node.id, hook: "onTimeout", open });
     turn.later(() => advance(turn, open.branch, null));
