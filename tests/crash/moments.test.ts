@@ -1,6 +1,9 @@
-import { describe, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { expectFinished } from "./moment-check.ts";
 import { cases, takeovers } from "./moments.ts";
+
+// Processes take their time to come up, on a machine that has much to do.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 describe("a process that is killed", () => {
   it.each(cases.filter(({ long }) => long !== true))(

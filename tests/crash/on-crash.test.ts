@@ -1,11 +1,14 @@
 import { WorkflowHost } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Child } from "../processes/support/child.ts";
 import { StoreFile } from "../processes/support/store-file.ts";
 import { until } from "../processes/support/until.ts";
 import { deadlyOf } from "./deadly.ts";
 import { quiet } from "./quiet.ts";
+
+// Processes take their time to come up, on a machine that has much to do.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const script = new URL("./deadly-runner.ts", import.meta.url);
 

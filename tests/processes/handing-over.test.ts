@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { WorkflowHost } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { wholeHistory } from "../crash/audit.ts";
 import { quiet } from "../crash/quiet.ts";
 import { Child } from "./support/child.ts";
@@ -9,6 +9,9 @@ import { StoreFile } from "./support/store-file.ts";
 import { pause, until } from "./support/until.ts";
 import type { WorkerOptions } from "./worker.ts";
 import { type Began, worksOf } from "./works.ts";
+
+// Processes take their time to come up, on a machine that has much to do.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** Longer than any test: work that is handed over within it was not waited for. */
 const longLease = "10m";
@@ -65,7 +68,7 @@ it("hands its work over within a second when it is stopped", async () => {
   expect(one.told("aborted")).toEqual([{ workflow: "held", reason: "stopping" }]);
   // It was interrupted, and has not failed.
   expect(second.key).toBe(first.key);
-  writeFileSync(store.path("go"), "");
+  writeFileSync(store.path("go.2"), "");
   expect(await handle.result({ timeout: "10s" })).toMatchObject({ stay: { by: two.pid }, last: two.pid });
 });
 
@@ -84,7 +87,7 @@ it("takes the work of a killed process over at once, where both run on one machi
   const second = await begins(two, "held");
 
   expect(second).toMatchObject({ key: first.key, attempt: first.attempt + 1 });
-  writeFileSync(store.path("go"), "");
+  writeFileSync(store.path("go.2"), "");
   expect(await handle.result({ timeout: "10s" })).toMatchObject({ stay: { by: two.pid } });
   const kinds = (await wholeHistory(host, "held")).map(({ kind }) => kind);
   expect(kinds.filter((kind) => kind === "taken-over")).toHaveLength(1);
@@ -107,12 +110,13 @@ it("takes a frozen process's work over when its lease is over, and the thawed on
   // By its lease, and not before: it might have been at work.
   expect(performance.now() - since).toBeGreaterThan(300);
   expect(second).toMatchObject({ key: first.key, attempt: first.attempt + 1 });
-  writeFileSync(store.path("go"), "");
+  writeFileSync(store.path("go.2"), "");
   expect(await handle.result({ timeout: "10s" })).toMatchObject({ stay: { by: two.pid }, last: two.pid });
   const before = await wholeHistory(host, "held");
 
   one.kill("SIGCONT");
   await until({ what: "the thawed body hears of it" }, () => one.told("aborted").length > 0);
+  writeFileSync(store.path("go.1"), "");
   await until({ what: "the thawed body returns" }, () => one.told("returned").length > 0);
   const [aborted] = one.told<{ workflow: string; reason: string }>("aborted");
   expect(aborted?.workflow).toBe("held");
@@ -139,7 +143,7 @@ it("keeps the work of a process that is frozen for less than its lease", async (
   one.kill("SIGSTOP");
   await pause(700);
   one.kill("SIGCONT");
-  writeFileSync(store.path("go"), "");
+  writeFileSync(store.path("go.1"), "");
   expect(await handle.result({ timeout: "10s" })).toMatchObject({ stay: { by: one.pid } });
   expect(two.told("began")).toEqual([]);
 });

@@ -1,6 +1,9 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Child } from "./support/child.ts";
 import { StoreFile } from "./support/store-file.ts";
+
+// Processes take their time to come up, on a machine that has much to do.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const script = new URL("./opener.ts", import.meta.url);
 

@@ -1,12 +1,15 @@
 import { InvalidOptionError, WorkflowHost } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
 import Database from "better-sqlite3";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { quiet } from "../crash/quiet.ts";
 import { Child } from "./support/child.ts";
 import { StoreFile } from "./support/store-file.ts";
 import { until } from "./support/until.ts";
 import { said, worksOf } from "./works.ts";
+
+// Processes take their time to come up, on a machine that has much to do.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const works = worksOf(() => {});
 
@@ -28,6 +31,13 @@ class Application implements AsyncDisposable {
 
   worker(): Promise<Child> {
     return Child.spawn(new URL("./worker.ts", import.meta.url), { file: this.store.file });
+  }
+
+  /** As an application that has asked WFE something before. */
+  static async inUse(): Promise<Application> {
+    const app = new Application();
+    await app.host.getWorkflow("nobody");
+    return app;
   }
 
   /** An order, the workflow for it and what it waits for, together. */
@@ -93,7 +103,7 @@ it("has started and published nothing when the application's transaction is roll
 });
 
 it("runs in another process what the application's transaction started in this one", async () => {
-  await using app = new Application();
+  await using app = await Application.inUse();
   await using other = await app.worker();
   await other.call("start");
   await app.order("o-1", "ROLLBACK");
@@ -153,8 +163,17 @@ it("goes on when the application's transaction holds the file's lock for a while
   expect(await app.host.handle("o-1").result({ timeout: "10s" })).toMatchObject({ heard: ["late"] });
 });
 
+it("starts in a transaction of the application also with a host that nobody has used before", async () => {
+  await using app = await Application.inUse();
+  await using fresh = new WorkflowHost({ providers: [sqlite(app.store.file)], workflows: [works.brief], log: quiet() });
+  app.database.exec("BEGIN IMMEDIATE");
+  await fresh.startWorkflow(works.brief, { n: 1 }, { id: "first", tx: app.database });
+  app.database.exec("COMMIT");
+  expect(await app.host.getWorkflow("first")).toMatchObject({ status: "runnable" });
+});
+
 it("refuses a connection that is in no transaction, and one to another file", async () => {
-  await using app = new Application();
+  await using app = await Application.inUse();
   using elsewhere = new StoreFile();
   using opened = elsewhere.open();
   const start = (tx: unknown): Promise<unknown> =>

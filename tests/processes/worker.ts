@@ -35,6 +35,7 @@ serve({
     host.publishEvent(said, key, { text }, id === undefined ? {} : { id }),
   /** Starts a workflow and publishes in a transaction of the application's, and leaves it open. */
   beginOwn: async ({ id, text }: { id: string; text: string }) => {
+    await host.getWorkflow(id);
     own ??= new Database(file, { timeout: 10_000 });
     own.exec("BEGIN IMMEDIATE");
     own.prepare("INSERT INTO orders (id) VALUES (?)").run(id);

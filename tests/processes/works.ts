@@ -21,13 +21,13 @@ export function worksOf(tell: Tell) {
     tell("began", { workflow: of.id, attempt: step.attempt, key: idempotencyKey, pid: process.pid } satisfies Began);
   };
 
-  /** Stays in its body until the file is there. It ends when it is told to, and with `deaf` it does not. */
+  /** Stays in its body until the file is there, one for each attempt. It ends when it is told to, and with `deaf` it does not. */
   async function stay(input: { file: string; deaf?: boolean }, ctx: StepContext): Promise<{ by: number }> {
     began(ctx);
     ctx.signal.addEventListener("abort", () => {
       tell("aborted", { workflow: ctx.workflow.id, reason: (ctx.signal.reason as StepAbortedError).reason });
     });
-    while (!existsSync(input.file)) {
+    while (!existsSync(`${input.file}.${ctx.step.attempt}`)) {
       if (input.deaf !== true) ctx.signal.throwIfAborted();
       await pause(5);
     }
