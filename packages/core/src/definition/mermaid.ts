@@ -8,7 +8,8 @@ import type { Block, DefinitionNode } from "./nodes.ts";
  */
 export function toMermaid(id: string, version: number, body: Block): string {
   const chart = new Chart();
-  chart.line(`%% ${id.replaceAll(/\s+/g, " ")}, version ${version}`);
+  // Mermaid reads `%%{...}` as settings, also within a comment.
+  chart.line(`%% ${id.replaceAll(/[\s%{}]+/g, " ").trim()}, version ${version}`);
   chart.sequence(body);
   return `flowchart TD\n${chart.lines.join("\n")}\n`;
 }
@@ -174,7 +175,8 @@ function quoted(text: string): string {
     "&": "#amp;",
     "`": "#96;",
     "\\": "#92;",
+    "%": "#37;",
   };
-  const safe = text.replaceAll(/\s+/g, " ").replaceAll(/[#"<>&`\\]/g, (character) => codes[character] ?? character);
+  const safe = text.replaceAll(/\s+/g, " ").replaceAll(/[#"<>&`\\%]/g, (character) => codes[character] ?? character);
   return `"${safe === "" ? " " : safe}"`;
 }

@@ -63,14 +63,14 @@ it("draws containers as subgraphs, and what may happen as dotted arrows", () => 
 it("keeps labels from being read as Mermaid", () => {
   const chart = untyped()
     .then(pack)
-    .name('a "b" <c> #d; `e` \\n end\nsubgraph')
+    .name('a "b" <c> #d; `e` \\n end\nsubgraph %%{init: {}}%%')
     .decide(() => "x", { '"|': (b: any) => b.then(ship).name("[end]") })
     .build("w\n%%{init: {}}", 1)
     .toMermaid();
   expect(chart).toMatchInlineSnapshot(`
     "flowchart TD
-      %% w %%{init: {}}, version 1
-      n0["a #quot;b#quot; #lt;c#gt; #35;d; #96;e#96; #92;n end subgraph"]
+      %% w init:, version 1
+      n0["a #quot;b#quot; #lt;c#gt; #35;d; #96;e#96; #92;n end subgraph #37;#37;{init: {}}#37;#37;"]
       subgraph n1["decide"]
         n2{"?"}
         n3["[end]"]

@@ -67,7 +67,6 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
     }
     const failure = this.#failure;
     this.#failure = undefined;
-    // oxlint-disable-next-line typescript/prefer-promise-reject-errors
     return failure === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(failure.error);
   }
 

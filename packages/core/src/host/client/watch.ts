@@ -93,7 +93,6 @@ export class Watch<Key, Fact> {
         if (!watched.waiters.delete(waiter)) return;
         if (watched.waiters.size === 0) this.#forget(text, watched);
         // An aborted signal's reason is the caller's, whatever it is.
-        // oxlint-disable-next-line typescript/prefer-promise-reject-errors
         reject(reason);
       };
     });
