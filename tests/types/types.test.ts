@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chainOfContainers, chainOfSteps } from "./long-chains.ts";
+import { prologue, wrongPrograms } from "./wrong-programs.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "wfe-types-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("the builder's types", () => {
+  it.for(["program", "keys", "modifiers", "steps", "scopes"])("hold what %s.ts says", { timeout: 120_000 }, (file) => {
+    const { output } = compile(join(root, "tests/types", `${file}.ts`));
+    expect(output).toBe("");
+  });
+
+  describe("refuse a program because", () => {
+    let diagnostics: readonly string[] = [];
+    beforeAll(() => {
+      diagnostics = diagnosticsByProgram();
+    }, 120_000);
+    const claims = wrongPrograms.map(([why, , message], index) => ({ why, message, index }));
+    it.for(claims)("$why", ({ message, index }) => {
+      expect(diagnostics[index]).toMatch(message);
+    });
+  });
+
+  // Both take about two seconds on one core. Types made count the same on every machine, seconds do not.
+  it("check a chain of 200 steps in seconds, and know every key at its end", { timeout: 120_000 }, () => {
+    const { output, instantiations, seconds } = compile(write("steps.ts", chainOfSteps(200)));
+    expect(output).toBe("");
+    expect(instantiations).toBeLessThan(600_000);
+    expect(seconds).toBeLessThan(30);
+  });
+
+  it("check a chain of 60 containers in seconds, and know every key at its end", { timeout: 120_000 }, () => {
+    const { output, instantiations, seconds } = compile(write("containers.ts", chainOfContainers(60)));
+    expect(output).toBe("");
+    expect(instantiations).toBeLessThan(600_000);
+    expect(seconds).toBeLessThan(30);
+  });
+});
+
+/** Compiles all wrong programs at once, one block each, and gives what the compiler says of each. */
+function diagnosticsByProgram(): readonly string[] {
+  const linesBefore = prologue.split("\n").length;
+  const source = `${prologue}\n${wrongPrograms.map(([, program]) => `{ ${program} }`).join("\n")}\n`;
+  const said: string[] = wrongPrograms.map(() => "");
+  let current = 0;
+  for (const line of compile(write("wrong.ts", source)).output.split("\n")) {
+    const place = /wrong\.ts\((\d+),\d+\): error/.exec(line);
+    if (place !== null) current = Number(place[1]) - linesBefore - 1;
+    said[current] += ` ${line}`;
+  }
+  return said;
+}
+
+function write(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** Compiles one file strictly against the sources of core. */
+function compile(file: string): { output: string; instantiations: number; seconds: number } {
+  const project = write(
+    "tsconfig.json",
+    JSON.stringify({
+      extends: join(root, "tsconfig.base.json"),
+      compilerOptions: {
+        noEmit: true,
+        paths: { "@wfe/core": [join(root, "packages/core/src/index.ts")] },
+        typeRoots: [join(root, "node_modules/@types")],
+      },
+      files: [file],
+    }),
+  );
+  write("package.json", JSON.stringify({ type: "module" }));
+  const { stdout, stderr, error } = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), "-p", project, "--extendedDiagnostics", "--pretty", "false"],
+    { encoding: "utf8" },
+  );
+  if (error !== undefined) throw error;
+  const figure = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+([\\d.]+)`, "m").exec(stdout)?.[1] ?? Number.NaN);
+  const output = stdout.slice(0, stdout.search(/^Files:/m));
+  return { output: output + stderr, instantiations: figure("Instantiations"), seconds: figure("Check time") };
+}
