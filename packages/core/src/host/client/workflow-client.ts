@@ -67,11 +67,19 @@ export class WorkflowClient {
     return new WorkflowClient(this.#shared, this.namespace, checkName("an actor", actor));
   }
 
+  /** Starts a workflow by the id of its definition, which must be registered. Otherwise as with the definition itself. */
+  startWorkflow<Result = WorkflowData>(
+    definitionId: string,
+    data?: unknown,
+    options?: StartOptions,
+  ): Promise<WorkflowHandle<Result>>;
+  /** Starts a workflow that needs no data. */
+  startWorkflow<Result>(definition: WorkflowDefinition<{}, Result>): Promise<WorkflowHandle<Result>>;
   /**
    * Starts a workflow. Resolves when it is stored, and so will run whatever happens.
    *
-   * Where the namespace has a workflow of the same id already, that one is given, with `created: false`. By the definition's id,
-   * the definition must be registered; a definition that is passed need not be on a host that was not started.
+   * Where the namespace has a workflow of the same id already, that one is given, with `created: false`. On a host that was
+   * not started the definition need not be registered.
    *
    * Rejects with `WorkflowIdConflictError` (the id belongs to a workflow of another definition), `ValidationError` (the data
    * does not fit the definition's schema), `InvalidValueError` (it cannot be stored), `DefinitionNotFoundError`,
@@ -83,14 +91,9 @@ export class WorkflowClient {
     data: NoInfer<Data>,
     options?: StartOptions,
   ): Promise<WorkflowHandle<Result>>;
-  startWorkflow<Result = WorkflowData>(
-    definitionId: string,
-    data?: unknown,
-    options?: StartOptions,
-  ): Promise<WorkflowHandle<Result>>;
   startWorkflow(
     definition: WorkflowDefinition | string,
-    data: unknown,
+    data?: unknown,
     options: StartOptions = {},
   ): Promise<WorkflowHandle<any>> {
     return this.#shared.call(async (late) => {
@@ -116,6 +119,10 @@ export class WorkflowClient {
     });
   }
 
+  /** Publishes an event by its name. Otherwise as with a typed event, but for the check of its payload. */
+  publishEvent(name: string, key: string, payload?: unknown, options?: PublishOptions): Promise<Published>;
+  /** Publishes an event that carries nothing. */
+  publishEvent(event: EventType<undefined>, key: string): Promise<Published>;
   /**
    * Publishes an event. Resolves when it is stored: who waits for it will get it, and whoever begins to wait later and counts
    * it. An event for which nobody waits is fine.
@@ -129,7 +136,6 @@ export class WorkflowClient {
     payload: NoInfer<Payload>,
     options?: PublishOptions,
   ): Promise<Published>;
-  publishEvent(name: string, key: string, payload?: unknown, options?: PublishOptions): Promise<Published>;
   publishEvent(
     event: EventType | string,
     key: string,
@@ -149,8 +155,8 @@ export class WorkflowClient {
   }
 
   /** A handle of a workflow by its id. Nothing is read; with the definition its result is typed. */
-  handle<Result>(definition: WorkflowDefinition<any, Result>, id: string): WorkflowHandle<Result>;
   handle<Result = WorkflowData>(id: string): WorkflowHandle<Result>;
+  handle<Result>(definition: WorkflowDefinition<any, Result>, id: string): WorkflowHandle<Result>;
   handle(first: WorkflowDefinition | string, second?: string): WorkflowHandle<any> {
     return workflowHandle(this.#shared, this.namespace, typeof first === "string" ? first : (second as string), false);
   }

@@ -17,6 +17,9 @@ interface Done extends Order {
 declare const order: WorkflowDefinition<Order, Done>;
 declare const refund: WorkflowDefinition<{ reason?: string }, { reason?: string; paid: boolean }>;
 declare const anything: WorkflowDefinition;
+declare const bare: WorkflowDefinition<{}, { a: number }>;
+declare const ping: EventType<undefined>;
+declare const untyped: EventType;
 declare const approved: EventType<{ by: string }>;
 declare const host: WorkflowHost;
 
@@ -35,6 +38,11 @@ async function programs(): Promise<void> {
   await host.startWorkflow(order, { orderId: "o", amount: 1, more: 1 });
   // @ts-expect-error an unknown option
   await host.startWorkflow(order, { orderId: "o", amount: 1 }, { ids: "o" });
+
+  // @ts-expect-error the data is missing
+  await host.startWorkflow(order);
+  expectTypeOf(await host.startWorkflow(bare)).toEqualTypeOf<WorkflowHandle<{ a: number }>>();
+  expectTypeOf(await host.startWorkflow(bare, {}, { id: "o" })).toEqualTypeOf<WorkflowHandle<{ a: number }>>();
 
   expectTypeOf(await (await host.startWorkflow("order", { any: 1 })).result()).toEqualTypeOf<WorkflowData>();
   expectTypeOf(await (await host.startWorkflow<Done>("order", {})).result()).toEqualTypeOf<Done>();
@@ -58,6 +66,12 @@ async function programs(): Promise<void> {
   await host.publishEvent(approved, "k", { by: "ann" }, { id: "e" });
   await host.publishEvent("order.approved", "k", { anything: 1 });
   await host.publishEvent("ping", "");
+  await host.publishEvent(ping, "k");
+  await host.publishEvent(ping, "k", undefined, { id: "e" });
+  await host.publishEvent(untyped, "k");
+  await host.publishEvent(untyped, "k", { any: 1 });
+  // @ts-expect-error the payload is missing
+  await host.publishEvent(approved, "k");
   // @ts-expect-error the payload has another type
   await host.publishEvent(approved, "k", { by: 5 });
   await host.publishEvents([
