@@ -1,5 +1,5 @@
 // Compiled, never run: which modifier where.
-import { event, retry, type workflow, type WorkflowDefinition } from "@wfe/core";
+import { event, retry, workflow, type WorkflowDefinition } from "@wfe/core";
 import { is, type Same } from "./assertions.ts";
 
 declare const begin: ReturnType<typeof workflow<{ n: number; items: string[] }>>;
