@@ -312,10 +312,13 @@ class Context implements RunnerContext {
   readonly dropped: RunnerContext["dropped"];
   readonly poke: () => void;
   stopping = false;
+  readonly #turnPrefix: string;
+  #prefixes = 0;
   readonly #decide: { -readonly [Key in keyof DecideContext]: DecideContext[Key] };
 
   constructor(core: HostCore, committer: Committer, bodies: BodyTally, links: ContextLinks) {
     this.core = core;
+    this.#turnPrefix = core.runtime.randomId();
     this.committer = committer;
     this.bodies = bodies;
     this.transactions = new TransactionLane(core);
@@ -333,6 +336,12 @@ class Context implements RunnerContext {
       limits,
       definitionOf: (id, version) => core.registry.get(id, version),
     };
+  }
+
+  /** Random once for the host: random numbers cost more than all else that brings a workflow into hand. */
+  newTurnPrefix(): string {
+    this.#prefixes += 1;
+    return `${this.#turnPrefix}.${this.#prefixes}`;
   }
 
   /** The same object each time: a decision is synchronous and keeps nothing of it. */

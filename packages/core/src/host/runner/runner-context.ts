@@ -21,6 +21,8 @@ export interface RunnerContext {
   readonly mayAct: () => boolean;
   /** No more steps begin, and what has no body at work is let go. */
   readonly stopping: boolean;
+  /** What the ids of turns begin with, for one workflow: random, and never given again. */
+  newTurnPrefix(): string;
   /** The context of a decision, as of `now`. */
   decideAt(now: number): DecideContext;
   /** A workflow has been let go. `dueAt`: when it wants a host again; undefined where that is not known. */

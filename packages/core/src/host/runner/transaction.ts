@@ -65,8 +65,8 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
   #outer: Body | undefined;
   #flight: Flight | undefined;
   #rejectTimedOut: ((error: unknown) => void) | undefined;
-  /** Whether the body gave a promise that had not ended when the store gave up on it. */
-  #pendingPromise = false;
+  /** The promise that the body gave, until it has settled. */
+  #promised: object | undefined;
   #tries = 0;
   /** What the body gave, for the middleware. */
   #output: unknown;
@@ -160,28 +160,31 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
   #execute(tx: unknown): TurnCommit | Promise<TurnCommit> {
     this.#body?.endTransaction();
     this.#flight = undefined;
-    this.#pendingPromise = false;
+    this.#promised = undefined;
     this.#checkWanted();
     const body = new Body(this.#context.core, this, this.#context.bodies, this.#parts.attempt);
     this.#body = body;
     const result = body.runInTransaction(tx);
     if (!isThenable(result)) return this.#decide(result);
     this.#context.transactions.sawAsynchronous();
-    this.#pendingPromise = true;
+    const promised = {};
+    this.#promised = promised;
     const timedOut = new Promise<never>((_, reject) => (this.#rejectTimedOut = reject));
-    const decided = this.#decideLater(Promise.race([result, timedOut]));
+    const decided = this.#decideLater(Promise.race([result, timedOut]), promised);
     // A store with a synchronous driver refuses the promise and never looks at it again.
     decided.catch(() => {});
     return decided;
   }
 
-  async #decideLater(ending: Promise<unknown>): Promise<TurnCommit> {
+  async #decideLater(ending: Promise<unknown>, promised: object): Promise<TurnCommit> {
     try {
       const value = await ending;
       this.#checkWanted();
+      // Refused, and executed again meanwhile: what comes of it is of no consequence.
+      if (this.#promised !== promised) throw new FatalError("the transaction was executed again");
       return this.#decide(value);
     } finally {
-      this.#pendingPromise = false;
+      if (this.#promised === promised) this.#promised = undefined;
     }
   }
 
@@ -242,12 +245,14 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
     const { attempt } = this.#parts;
     const ended = this.#ended;
     if (error instanceof FailsWith) return ended({ kind: "failed", input: error.input });
-    if (this.#pendingPromise) {
-      const refused = new FatalError(
-        `the transactional step \`${attempt.node.id}\` gave a promise: with this store its body must be synchronous`,
-        { cause: error },
-      );
-      return ended({ kind: "failed", input: threwInput(attempt, refused) });
+    // What the store has against the body itself, such as that it gave a promise, does not pass by another attempt.
+    const refused = error instanceof StoreError && error.code === "TRANSACTIONAL_STEP" ? error.message : undefined;
+    if (refused !== undefined || this.#promised !== undefined) {
+      const why = refused ?? "it gave a promise, and with this store the body must be synchronous";
+      const fatal = new FatalError(`the transactional step \`${attempt.node.id}\` cannot be run: ${why}`, {
+        cause: error,
+      });
+      return ended({ kind: "failed", input: threwInput(attempt, fatal) });
     }
     ended({ kind: "failed", input: threwInput(attempt, error) });
   }

@@ -132,7 +132,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#origin = origin;
     this.run = origin.kind === "claimed" ? origin.claimed.row.run : origin.run;
     this.claim = origin.kind === "claimed" ? origin.claimed.row.claim : origin.claim;
-    this.#turnPrefix = context.core.runtime.randomId();
+    this.#turnPrefix = context.newTurnPrefix();
   }
 
   get gone(): boolean {

@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { memory } from "../../../src/testing/index.ts";
+import { child, define, parallel, retry, step, wait } from "./definitions.ts";
+import { hostOf } from "./hosts.ts";
+import { inTransaction, withTransactions } from "./transactional.ts";
+
+for (const asynchronous of [false, true]) {
+  const body = (run: (input: any, ctx: any) => unknown) =>
+    inTransaction(asynchronous ? async (input, ctx) => run(input, ctx) : run);
+
+  describe(`a transactional step with ${asynchronous ? "an asynchronous" : "a synchronous"} driver`, () => {
+    it("commits its writes with its result", async () => {
+      const { store, ledger } = withTransactions(memory(), { asynchronous });
+      const definition = define("book", [
+        step(
+          "a",
+          body((input, { tx }) => (tx.write(`a${input.n}`), input.n + 1)),
+        ),
+        step("b", (data) => data.a * 2),
+      ]);
+      const { host } = await hostOf([definition], { store });
+      const handle = await host.startWorkflow(definition, { n: 1 });
+      expect(await handle.result()).toEqual({ n: 1, a: 2, b: 4 });
+      expect(ledger.rows).toEqual(["a1"]);
+    });
+
+    it("leaves no writes of an attempt that failed, and retries it", async () => {
+      const { store, ledger } = withTransactions(memory(), { asynchronous });
+      let attempts = 0;
+      const definition = define("book", [
+        step(
+          "a",
+          body((_, { tx }) => {
+            attempts += 1;
+            tx.write(`attempt ${attempts}`);
+            if (attempts < 3) throw new Error("not yet");
+            return attempts;
+          }),
+          { onError: retry() },
+        ),
+      ]);
+      const { host, clock } = await hostOf([definition], { store });
+      const handle = await host.startWorkflow(definition, {});
+      await clock.advance("10s");
+      expect(await handle.result()).toEqual({ a: 3 });
+      expect(ledger.rows).toEqual(["attempt 3"]);
+    });
+
+    it("leaves no writes of a result that cannot be stored", async () => {
+      const { store, ledger } = withTransactions(memory(), { asynchronous });
+      const definition = define("book", [
+        step(
+          "a",
+          body((_, { tx }) => (tx.write("a"), { f: () => 1 })),
+          { onError: retry() },
+        ),
+      ]);
+      const { host } = await hostOf([definition], { store });
+      const handle = await host.startWorkflow(definition, {});
+      await expect(handle.result()).rejects.toMatchObject({ cause: { code: "INVALID_VALUE" } });
+      expect(ledger).toEqual({ rows: [], begun: 1 });
+    });
+
+    it("runs once where the answer to its commit is lost, and again under a higher attempt where the commit is", async () => {
+      for (const fault of ["unknown-applied", "unknown-lost"] as const) {
+        const { store, ledger } = withTransactions(memory(), {
+          asynchronous,
+          fault: (transaction) => (transaction === 1 ? fault : undefined),
+        });
+        const attempts: number[] = [];
+        const definition = define("book", [
+          step(
+            "a",
+            body((_, { tx, step }) => (attempts.push(step.attempt), tx.write("a"), "done")),
+          ),
+        ]);
+        const { host, clock } = await hostOf([definition], { store });
+        const handle = await host.startWorkflow(definition, {});
+        await clock.advance("10s");
+        expect(await handle.result()).toEqual({ a: "done" });
+        expect(ledger.rows).toEqual(["a"]);
+        expect(attempts).toEqual(fault === "unknown-applied" ? [1] : [1, 2]);
+        const { items } = await host.history(handle.id, { limit: 500 });
+        expect(items.some(({ kind }) => kind === "attempt-lost")).toBe(fault === "unknown-lost");
+      }
+    });
+
+    it("takes its turn among branches that run beside it", async () => {
+      const { store, ledger } = withTransactions(memory(), { asynchronous });
+      const definition = define("wide", [
+        parallel(
+          "p",
+          Array.from({ length: 10 }, (_, index) => [
+            step(
+              `s${index}`,
+              index % 2 === 0 ? body((_input, { tx }) => (tx.write(`s${index}`), index)) : async () => index,
+            ),
+          ]),
+        ),
+      ]);
+      const { host } = await hostOf([definition], { store });
+      const handle = await host.startWorkflow(definition, {});
+      expect(Object.values((await handle.result()) as object).length).toBe(10);
+      expect(ledger.rows).toEqual(["s0", "s2", "s4", "s6", "s8"]);
+    });
+
+    it("stops a child that its result makes superfluous", async () => {
+      const { store } = withTransactions(memory(), { asynchronous });
+      const inner = define("inner", [wait("w", "never", "k")]);
+      const definition = define("outer", [
+        parallel("p", [
+          [child("c", "inner", { cancelWhen: { condition: (data) => data.a === true, proceed: true } })],
+          [
+            wait("go", "go", "k"),
+            step(
+              "a",
+              body((_, { tx }) => (tx.write("a"), true)),
+            ),
+          ],
+        ]),
+      ]);
+      const { host, clock } = await hostOf([inner, definition], { store });
+      const handle = await host.startWorkflow(definition, {});
+      await clock.settle();
+      await host.publishEvent("go", "k", 1);
+      await clock.advance("1s");
+      expect(await handle.result()).toMatchObject({ a: true });
+      const { items } = await host.listWorkflows({ definitionId: "inner" });
+      expect(items.map(({ status }) => status)).toEqual(["terminated"]);
+    });
+  });
+}
+
+describe("a transactional step", () => {
+  it("fails where the driver is synchronous and its body is not", async () => {
+    const { store, ledger } = withTransactions(memory());
+    const definition = define("book", [
+      step(
+        "a",
+        inTransaction(async (_, { tx }) => tx.write("a")),
+      ),
+    ]);
+    const { host } = await hostOf([definition], { store });
+    const handle = await host.startWorkflow(definition, {});
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: { code: "FATAL", message: expect.stringContaining("synchronous") },
+    });
+    expect(ledger.rows).toEqual([]);
+  });
+
+  it("fails where the store has no transactions", async () => {
+    const definition = define("book", [
+      step(
+        "a",
+        inTransaction(() => 1),
+        { onError: retry() },
+      ),
+    ]);
+    const { host } = await hostOf([definition]);
+    const handle = await host.startWorkflow(definition, {});
+    await expect(handle.result()).rejects.toMatchObject({ cause: { code: "FATAL" } });
+  });
+
+  it("fails at its time-out, and its transaction is undone", async () => {
+    const { store, ledger } = withTransactions(memory(), { asynchronous: true });
+    const definition = define("book", [
+      step(
+        "a",
+        inTransaction((_, { tx }) => (tx.write("a"), new Promise(() => {}))),
+        { timeoutMs: 5000 },
+      ),
+    ]);
+    const { host, clock } = await hostOf([definition], { store });
+    const handle = await host.startWorkflow(definition, {});
+    const result = handle.result();
+    await clock.advance("10s");
+    await expect(result).rejects.toMatchObject({ cause: { name: "StepTimeoutError" } });
+    expect(ledger.rows).toEqual([]);
+  });
+});
