@@ -175,14 +175,7 @@ export class HostLife {
       what: "how workflows end",
       textOf: ({ namespace, id }) => `${namespace}\0${id}`,
       lookUp: (keys) => lookUpEnds(providers.persistence, keys),
-      hints: (listener) => {
-        const endHints = providers.persistence.hints(listener);
-        const endEvents = this.#fromOtherHosts((namespace, id) => watch.check({ namespace, id }));
-        return () => {
-          endHints();
-          endEvents();
-        };
-      },
+      hints: (listener) => providers.persistence.hints(listener),
     });
     hub.onEnded((ended) => watch.tell({ namespace: ended.namespace, id: ended.workflowId }, ended));
     return watch;
@@ -198,7 +191,7 @@ export class HostLife {
       lookUp: (keys) => lookUpOutcomes(providers.persistence, keys),
       hints: (listener) => {
         const endHints = providers.persistence.hints(listener);
-        const endEvents = this.#fromOtherHosts(() => listener({}));
+        const endEvents = this.#onTurningPoints(() => listener({}));
         return () => {
           endHints();
           endEvents();
@@ -212,15 +205,16 @@ export class HostLife {
   }
 
   /**
-   * Calls the listener when a workflow was suspended, resumed or ended by another host: sooner than a look-up would find it.
+   * Calls the listener when some workflow was suspended, resumed or ended by another host, which is what most calls ask for:
+   * the store need not hint at an answer.
    *
-   * Only for a host that runs nothing itself. One that does hears of its own workflows anyway, and to listen would make every
-   * host tell of every step.
+   * Only for a host that runs nothing itself, and only while an answer is waited for: to listen makes every host tell of every
+   * step.
    */
-  #fromOtherHosts(listener: (namespace: string, workflowId: string) => void): () => void {
+  #onTurningPoints(listener: () => void): () => void {
     if (this.#starting !== undefined) return () => {};
-    return this.#core.hub.subscribe(({ type, namespace, workflowId }) => {
-      if (turningPoints.has(type)) listener(namespace, workflowId);
+    return this.#core.hub.subscribe(({ type }) => {
+      if (turningPoints.has(type)) listener();
     });
   }
 }

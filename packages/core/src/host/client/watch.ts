@@ -108,12 +108,7 @@ export class Watch<Key, Fact> {
     if (watched !== undefined) this.#settle(text, watched, fact);
   }
 
-  /** Looks a key up at once, if it is watched: something has happened to it. */
-  check(key: Key): void {
-    if (this.#watched.size > 0) this.#request([this.#options.textOf(key)]);
-  }
-
-  /** The keys that are waited for. */
+  /** How many keys are waited for. */
   get size(): number {
     return this.#watched.size;
   }
