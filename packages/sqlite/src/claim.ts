@@ -78,12 +78,18 @@ export function nextDueWorkflow(session: Session, definitions: readonly Definiti
 function findDue(session: Session, definitions: readonly number[], limit: number, cursor: LaneCursor): Candidate[] {
   const now = session.now();
   const sql = `SELECT ${columns} FROM ${byDue} WHERE definition = ? AND due_at <= ? AND ${isFree} ORDER BY due_at LIMIT ?`;
-  const few: Candidate[] = [];
+  const oldest: Candidate[] = [];
   for (const definition of definitions) {
-    few.push(...session.all<Candidate>(sql, definition, now, limit + 1 - few.length));
-    if (few.length > limit) return findInLanes(session, definitions, limit, cursor);
+    oldest.push(...session.all<Candidate>(sql, definition, now, limit + 1 - oldest.length));
+    if (oldest.length <= limit) continue;
+
+    const firsts = findInLanes(session, definitions, limit, cursor);
+    if (firsts.length >= limit) return firsts;
+    // In the lanes that were looked at this time too little is due.
+    const found = new Set(firsts.map(({ run }) => run));
+    return [...firsts, ...oldest.filter(({ run }) => !found.has(run))];
   }
-  return few;
+  return oldest;
 }
 
 interface Lane {

@@ -12,7 +12,7 @@ import { checkName, checkText } from "./text.ts";
 import { wake } from "./wake.ts";
 
 /** Waiters woken by one publish; the rest is left to `advanceEvents`, so that no transaction grows with their number. */
-export const maxFanOut = 500;
+const maxFanOut = 500;
 
 interface Stream {
   readonly stream: number;

@@ -11,7 +11,7 @@ describe("kill -9 in the middle of commits", { timeout: 120_000 }, () => {
   it("loses nothing that was acknowledged, and leaves the file whole", async () => {
     const file = temporaryFile();
     for (let time = 0; time < 5; time += 1) {
-      const child = startChild("commit-until-killed.ts", file);
+      const child = startChild(new URL("./children/commit-until-killed.ts", import.meta.url), file);
       await child.until((lines) => lines.length >= 20 + time * 7);
       await child.kill();
       const lines = await child.ended;

@@ -85,7 +85,7 @@ describe("hints", () => {
     const file = temporaryFile();
     const stage = await open(file);
     const hints = collect(stage);
-    await startChild("open-and-create.ts", file).ended;
+    await startChild(new URL("./children/open-and-create.ts", import.meta.url), file).ended;
     await expect.poll(() => hints.length, soon).toBeGreaterThan(0);
     expect(await stage.claim()).toHaveLength(1);
   });

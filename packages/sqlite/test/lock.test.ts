@@ -16,7 +16,7 @@ function identityOf(pid: number): ProcessIdentity {
 
 describe.runIf(process.platform === "linux")("a process", { timeout: 60_000 }, () => {
   it("is proven gone when it has ended, and not before", async () => {
-    const child = startChild("sleep.ts");
+    const child = startChild(new URL("./children/sleep.ts", import.meta.url));
     await child.until((lines) => lines.length > 0);
     const identity = identityOf(child.pid);
     expect(isProvenGone(identity, null)).toBe(false);
@@ -40,7 +40,7 @@ describe.runIf(process.platform === "linux")("a process", { timeout: 60_000 }, (
   it("that ended without notice loses its lease at once, and its keys", async () => {
     const { provider } = await open();
     const lock = provider.lock as LockProvider;
-    const child = startChild("sleep.ts");
+    const child = startChild(new URL("./children/sleep.ts", import.meta.url));
     await child.until((lines) => lines.length > 0);
     const theirs = await lock.openLease({ ttlMs: 60_000, holder: { host: "h", process: identityOf(child.pid) } });
     const ours = await lock.openLease({ ttlMs: 60_000, holder: { host: "h", process: identityOf(process.pid) } });

@@ -52,7 +52,7 @@ describe("open", () => {
     const { provider } = await open(file);
     await provider.close();
     // The one who may not write is another user: root may.
-    const [answer] = await startChild("open-as-nobody.ts", file).ended;
+    const [answer] = await startChild(new URL("./children/open-as-nobody.ts", import.meta.url), file).ended;
     expect(JSON.parse(answer ?? "")).toMatchObject({ code: "STORE_READ_ONLY", outcome: "not-applied" });
   });
 
@@ -201,7 +201,9 @@ describe("open and close", () => {
 describe("many processes at once", { timeout: 120_000 }, () => {
   it("make one schema", async () => {
     const file = temporaryFile();
-    const children = Array.from({ length: 8 }, () => startChild("open-and-create.ts", file));
+    const children = Array.from({ length: 8 }, () =>
+      startChild(new URL("./children/open-and-create.ts", import.meta.url), file),
+    );
     const answers = await Promise.all(children.map((child) => child.ended));
     expect(answers.flat()).toEqual(Array.from({ length: 8 }, () => "created"));
     const db = connect(file);
@@ -212,7 +214,7 @@ describe("many processes at once", { timeout: 120_000 }, () => {
   it("finish what one that was killed has begun", async () => {
     for (let time = 0; time < 6; time += 1) {
       const file = temporaryFile();
-      const child = startChild("open-and-create.ts", file);
+      const child = startChild(new URL("./children/open-and-create.ts", import.meta.url), file);
       await new Promise((resolve) => setTimeout(resolve, 60 + time * 15));
       await child.kill();
       const { store } = await open(file);

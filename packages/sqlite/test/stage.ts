@@ -60,7 +60,7 @@ export interface Stage {
   readonly hold: (count: number) => Promise<readonly Run[]>;
 }
 
-export function stageOf(provider: Provider): Stage {
+function stageOf(provider: Provider): Stage {
   const store = provider.persistence;
   if (store === undefined) throw new Error("no persistence");
   const claim = (lease = "lease-1"): Promise<readonly ClaimedWorkflow[]> =>
@@ -157,9 +157,9 @@ export interface Child {
   readonly pid: number;
 }
 
-/** Runs a script of `children/` in a process of its own, with arguments that can be read as JSON. */
-export function startChild(script: string, ...args: readonly unknown[]): Child {
-  const path = fileURLToPath(new URL(`children/${script}`, import.meta.url));
+/** Runs a script in a process of its own, with arguments that it reads as JSON. */
+export function startChild(script: URL, ...args: readonly unknown[]): Child {
+  const path = fileURLToPath(script);
   const child = spawn(process.execPath, ["--conditions=wfe-source", path, ...args.map((arg) => JSON.stringify(arg))], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -180,7 +180,7 @@ export function startChild(script: string, ...args: readonly unknown[]): Child {
     child.on("close", (code) => {
       tell();
       if (code === 0 || killed) resolve(lines());
-      else reject(new Error(`${script} ended with ${code}: ${errors}${output}`));
+      else reject(new Error(`${path} ended with ${code}: ${errors}${output}`));
     });
   });
   ended.catch(() => undefined);

@@ -61,7 +61,9 @@ describe("a lock that another connection holds", { timeout: 60_000 }, () => {
   it("never reaches a user as an error, with twenty processes at it", async () => {
     const file = temporaryFile();
     const { store } = await open(file);
-    const children = Array.from({ length: 20 }, (_, place) => startChild("write-for-a-while.ts", file, place, 3_000));
+    const children = Array.from({ length: 20 }, (_, place) =>
+      startChild(new URL("./children/write-for-a-while.ts", import.meta.url), file, place, 3_000),
+    );
     const lines = (await Promise.all(children.map((child) => child.ended))).flat();
     const reports = lines.map((line) => JSON.parse(line) as { readonly workflows: number; readonly events: number });
     expect(reports).toHaveLength(20);
