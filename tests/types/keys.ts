@@ -1,5 +1,5 @@
 // Compiled, never run: what the types say about keys that may be missing.
-import { event, ExecutionResult, retry, type workflow, type WorkflowDefinition } from "@wfe/core";
+import { type ErrorBehavior, event, ExecutionResult, retry, type workflow, type WorkflowDefinition } from "@wfe/core";
 import { is, type Same } from "./assertions.ts";
 
 interface Data {
@@ -63,6 +63,26 @@ export function branches(): void {
     });
 }
 
+declare const behavior: ErrorBehavior;
+declare const proceed: boolean;
+export function undecided(): void {
+  begin
+    .then(text)
+    .as("x")
+    .onError(behavior)
+    .thenFn((data) => is<Same<typeof data.x, string | undefined>>());
+  begin
+    .then(text)
+    .as("x")
+    .cancelWhen(() => true, { proceed })
+    .thenFn((data) => is<Same<typeof data.x, string | undefined>>());
+  // A condition that is missing does not hold.
+  begin.ifDo(
+    (data) => data.note?.startsWith("a"),
+    (b) => b.then(text),
+  );
+}
+
 export function decisions(): void {
   begin
     .decide((data) => data.status, {
@@ -93,12 +113,14 @@ export function outcomes(): void {
     .decide({ yes: (b) => b.then(text).as("x"), no: (b) => b.then(text).as("x") })
     .thenFn((data) => is<Same<typeof data.x, string>>());
   begin
-    .then(() => ExecutionResult.outcome(true))
+    .then((data) => ExecutionResult.outcome(data.n > 1))
     .decide({
       true: (b) => b,
       // @ts-expect-error no such outcome
       maybe: (b) => b.then(text),
     });
+  // A constant tells nothing about what else there might be.
+  begin.then(() => ExecutionResult.outcome(true)).decide({ true: (b) => b, false: (b) => b.then(text) });
   begin
     .then(() => ({ an: "object" }))
     .decide({

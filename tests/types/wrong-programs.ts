@@ -94,7 +94,7 @@ export const wrongPrograms: readonly (readonly [why: string, program: string, me
   ["nothing follows a failure", `begin.fail("no").delay("1s")`, /'delay' does not exist/],
   ["a body is not built", `begin.saga((b) => b.then(text).build("x", 1))`, /WholeWorkflow/],
   ["no such case", `begin.decide((data) => data.n > 1, { true: (b) => b.then(text), yes: (b) => b.then(text) })`, /no value has this text/],
-  ["no such outcome", `begin.then(() => ExecutionResult.outcome(true)).decide({ true: (b) => b, maybe: (b) => b.then(text) })`, /no value has this text/],
+  ["no such outcome", `begin.then((data) => ExecutionResult.outcome(data.n > 1)).decide({ true: (b) => b, maybe: (b) => b.then(text) })`, /no value has this text/],
   ["an object has no text to decide by", `begin.then(() => ({ an: "object" })).decide({ a: (b) => b.then(text) })`, /no value has this text/],
   ["no such node", `begin.graph((g) => g.node("a", text).node("b", text, { needs: ["c"] }))`, /"c"' is not assignable to type '"a"'/],
   ["a node does not need itself", `begin.graph((g) => g.node("a", text, { needs: ["a"] }))`, /not assignable to type 'never'/],

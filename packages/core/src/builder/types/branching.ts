@@ -1,6 +1,7 @@
 import type {
   BodyTypes,
   Course,
+  Condition,
   DataFunction,
   ExitsOf,
   GivenBy,
@@ -29,7 +30,7 @@ export interface Branching<
    * does not count.
    */
   ifDo<Then extends BodyTypes, Otherwise extends BodyTypes = NoBody>(
-    condition: DataFunction<Data, Where, boolean>,
+    condition: Condition<Data, Where>,
     then: Body<Data, Where, Then>,
     otherwise?: Body<Data, Where, Otherwise>,
   ): ContainerBuilder<
@@ -91,9 +92,19 @@ type CasesOf<Cases, Text extends string, Data, Where extends Place> = {
   readonly [Case in keyof Cases]: Body<Data, Where, Cases[Case]>;
 } & {
   readonly [
-    Case in keyof Cases as `${Case & (string | number)}` extends Text | "default" ? never : Case
+    Case in keyof Cases as `${Case & (string | number)}` extends Nameable<Text> | "default" ? never : Case
   ]: "no value has this text";
 };
+
+/** The texts that cases may have. Where only one is known it is a constant, and tells nothing about what it may become. */
+type Nameable<Text extends string> = [Text] extends [never]
+  ? never
+  : {} extends Record<Text, 1>
+    ? Text
+    : IsUnion<Text> extends true
+      ? Text
+      : string;
+type IsUnion<Type, Whole = Type> = Type extends unknown ? ([Whole] extends [Type] ? false : true) : never;
 
 /** Whether one of the cases is sure to run. */
 type IsExhaustive<Cases, Text extends string> = "default" extends keyof Cases

@@ -79,6 +79,8 @@ export type DataOf<Base, Added> = [keyof Added] extends [never] ? Base : Simplif
 
 /** A small pure synchronous function of the data. */
 export type DataFunction<Data, Where extends Place, Result> = (data: Data, at: At<Where["item"]>) => Result;
+/** A condition. What is missing counts as false, so that `data.approval?.granted` is one. */
+export type Condition<Data, Where extends Place> = DataFunction<Data, Where, boolean | null | undefined>;
 /** A constant, or a function of the data. */
 export type Value<Data, Where extends Place, Type> = Type | DataFunction<Data, Where, Type>;
 

@@ -2,6 +2,7 @@ import type {
   BodyTypes,
   Built,
   Course,
+  Condition,
   DataFunction,
   DataOf,
   ExitsOf,
@@ -24,7 +25,7 @@ export interface Looping<Base, Added extends object, Data, Where extends Place, 
    * Keys that the body sets are optional afterwards.
    */
   whileDo<Types extends BodyTypes>(
-    condition: DataFunction<Data, Where, boolean>,
+    condition: Condition<Data, Where>,
     body: Body<Data, Where, Types>,
   ): ContainerBuilder<
     Base,
@@ -37,7 +38,7 @@ export interface Looping<Base, Added extends object, Data, Where extends Place, 
   /** Runs the body, and again as long as the condition, which sees its keys, holds. `index` counts the iterations. */
   doWhile<Types extends BodyTypes>(
     body: Body<Data, Where, Types>,
-    condition: DataFunction<DataOf<Data, Types["added"]>, Where, boolean>,
+    condition: Condition<DataOf<Data, Types["added"]>, Where>,
   ): ContainerBuilder<
     Base,
     Added,

@@ -1,11 +1,11 @@
-import type { FinalBehavior } from "../../definition/error-behavior.ts";
+import type { ErrorBehavior } from "../../definition/error-behavior.ts";
 import type { At, StepContext } from "../../definition/step-context.ts";
 import type { Duration } from "../../duration.ts";
 import type {
   BodyTypes,
   Built,
   Course,
-  DataFunction,
+  Condition,
   DataOf,
   ExitsOf,
   Link,
@@ -142,11 +142,10 @@ export interface ErrorHandling<
    */
   onError(behavior: Stopping): this;
   onError(
-    behavior: GoingOn,
+    behavior: ErrorBehavior,
   ): LinkBuilders<Base, Before, Link<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>, Where, Way>[Kind];
 }
 type Stopping = "fail" | "suspend" | "terminate" | Retry<"fail" | "suspend" | "terminate">;
-type GoingOn = "compensate" | "ignore" | Retry<FinalBehavior>;
 
 /** The same of a saga, whose output says how it ended. */
 export interface SagaErrorHandling<
@@ -164,7 +163,7 @@ export interface SagaErrorHandling<
    */
   onError(behavior: Stopping): this;
   onError(
-    behavior: GoingOn,
+    behavior: ErrorBehavior,
   ): SagaBuilder<
     Base,
     Before,
@@ -310,16 +309,26 @@ export interface Cancellation<
    * after the branch goes on: what the branch sets from here on is optional then.
    */
   cancelWhen(
-    condition: DataFunction<DataDuring<Base, Before, Last>, Where, boolean>,
+    condition: Condition<DataDuring<Base, Before, Last>, Where>,
     options: { readonly proceed: true },
   ): LinkBuilders<Base, Before, Link<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>, Where, Way>[Kind];
   cancelWhen(
-    condition: DataFunction<DataDuring<Base, Before, Last>, Where, boolean>,
+    condition: Condition<DataDuring<Base, Before, Last>, Where>,
     options?: { readonly proceed?: false },
   ): LinkBuilders<
     Base,
     Before,
     Last,
+    Where,
+    Course<Way["patched"], Way["breaks"] | Before, Way["exits"], Way["ends"]>
+  >[Kind];
+  cancelWhen(
+    condition: Condition<DataDuring<Base, Before, Last>, Where>,
+    options: { readonly proceed: boolean },
+  ): LinkBuilders<
+    Base,
+    Before,
+    Link<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>,
     Where,
     Course<Way["patched"], Way["breaks"] | Before, Way["exits"], Way["ends"]>
   >[Kind];
