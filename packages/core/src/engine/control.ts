@@ -132,6 +132,11 @@ function apply(turn: Turn, delivery: Delivery, base: RetryBase | { readonly refu
 /** Everything goes on; what was held by an error gets a new count of retries. */
 function resume(turn: Turn, actor: { readonly actor?: string }): void {
   turn.emit({ kind: "workflow-resumed", ...actor });
+  resumeHeld(turn);
+}
+
+/** Whatever makes a workflow active again does so for what is held by an error too: nobody would ask for that any more. */
+export function resumeHeld(turn: Turn): void {
   for (const { id } of turn.draft.pointers.values()) {
     const pointer = turn.pointer(id);
     if (pointer?.status === "held") again(turn, pointer);
@@ -160,7 +165,8 @@ function terminate(turn: Turn, delivery: Extract<Delivery, { kind: "terminate" }
 function skip(turn: Turn, stepId: string, output: unknown, actor: { readonly actor?: string }): void {
   const pointer = findLive(turn, stepId);
   if (pointer === undefined) return;
-  if (turn.draft.phase === "suspended") turn.emit({ kind: "workflow-resumed", ...actor });
+  const held = [...turn.draft.pointers.values()].some((one) => one.status === "held" && one.id !== pointer.id);
+  if (turn.draft.phase === "suspended" && !held) turn.emit({ kind: "workflow-resumed", ...actor });
   if (pointer.child !== null && pointer.status === "waiting")
     turn.stopChild({ childId: pointer.child.id, compensate: true, reason: "its step was skipped" });
   const owned = copy(output, {
@@ -181,9 +187,4 @@ function findLive(turn: Turn, stepId: string): Pointer | undefined {
       (pointer.step === stepId || pointer.step.endsWith(`/${stepId}`)),
   );
   return live.find((pointer) => pointer.status === "held") ?? live[0];
-}
-
-/** The error of a refused delivery. */
-export function refused(kind: string, workflowId: string, reason: string): RefusedError {
-  return new RefusedError(`\`${kind}\` was refused: ${reason}`, { workflowId });
 }

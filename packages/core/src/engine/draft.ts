@@ -187,9 +187,10 @@ export class Draft implements Mutable<WorkflowState> {
 /** The nearest saga around a pointer (itself not counted); the workflow where there is none. */
 export function sagaAround(state: WorkflowState, pointer: number): number {
   for (let at = state.pointers.get(pointer); at !== undefined && at.id !== rootPointer;) {
-    const owner = state.branches.get(at.branch)?.owner ?? rootPointer;
-    at = state.pointers.get(owner);
-    if (at?.kind === "saga") return at.id;
+    const branch = state.branches.get(at.branch);
+    at = state.pointers.get(branch?.owner ?? rootPointer);
+    // The hooks of a saga come when it has ended: they are not in it.
+    if (at?.kind === "saga" && branch?.slot !== "onFailure" && branch?.slot !== "ensure") return at.id;
   }
   return rootPointer;
 }

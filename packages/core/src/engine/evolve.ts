@@ -1,4 +1,5 @@
 import { applyPatch, type StoredPatch } from "../codec/index.ts";
+import { CorruptedRecordError, WfeError } from "../errors.ts";
 import { Draft, furthest, sagaAround } from "./draft.ts";
 import type { Entry, NodeEnd, OpenBranch } from "./entries.ts";
 import {
@@ -58,13 +59,19 @@ export function evolve(state: WorkflowState, entry: Entry, address: Address): Wo
   return draft.done();
 }
 
-/** Folds a whole turn. */
+/** Folds a whole turn. Throws `CorruptedRecordError` where it does not fit the state: what is stored was damaged. */
 export function evolveTurn(
   state: WorkflowState,
   turn: { readonly seq: number; readonly entries: readonly Entry[] },
 ): WorkflowState {
   const draft = new Draft(state);
-  turn.entries.forEach((entry, index) => applyEntry(draft, entry, { seq: turn.seq, index }));
+  turn.entries.forEach((entry, index) => {
+    try {
+      applyEntry(draft, entry, { seq: turn.seq, index });
+    } catch (error) {
+      throw misfit(turn.seq, entry, error);
+    }
+  });
   draft.seq = turn.seq;
   return draft.done();
 }
@@ -555,6 +562,14 @@ function possiblyAttempted(draft: Draft, pointers: readonly number[]): void {
 
 function walkOf(draft: Draft, pointer: number): NonNullable<NonNullable<Pointer["scope"]>["walk"]> {
   return draft.pointers.get(pointer)?.scope?.walk ?? { next: null, stack: [], current: null };
+}
+
+function misfit(seq: number, entry: Entry, cause: unknown): Error {
+  if (cause instanceof WfeError) return cause;
+  return new CorruptedRecordError(
+    `entry \`${entry.kind}\` of turn ${seq} does not fit what came before it: the store was damaged, or changed past WFE; restore a backup, or terminate the workflow`,
+    { cause },
+  );
 }
 
 function unreachable(entry: never): never {

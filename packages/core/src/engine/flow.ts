@@ -68,7 +68,7 @@ export function openNode(turn: Turn, id: number, branchId: number, node: Definit
 }
 
 /** A branch has come to its end. */
-export function branchDone(turn: Turn, branchId: number, outcome: Outcome): void {
+function branchDone(turn: Turn, branchId: number, outcome: Outcome): void {
   const branch = turn.branch(branchId);
   const owner = branch === undefined ? undefined : turn.pointer(branch.owner);
   if (branch === undefined || owner === undefined) return;

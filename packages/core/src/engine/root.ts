@@ -1,3 +1,4 @@
+import { resumeHeld } from "./control.ts";
 import { endScope } from "./flow.ts";
 import { rootLine, rootPointer, type Ending, type Pointer } from "./state.ts";
 import type { StoredError } from "./stored-error.ts";
@@ -19,6 +20,7 @@ export function terminateWorkflow(
   how: { readonly compensate: boolean; readonly reason: string | null; readonly error?: StoredError },
 ): void {
   endScope(turn, rootPointer, { kind: "terminated", ...how });
+  resumeHeld(turn);
 }
 
 /** The workflow's branches have closed: it is a saga too. */

@@ -1,6 +1,7 @@
 import { applyPatch } from "../codec/index.ts";
 import type { DefinitionNode } from "../definition/nodes.ts";
 import { CompensationFailedError } from "../errors.ts";
+import { resumeHeld } from "./control.ts";
 import { sagaAround } from "./draft.ts";
 import type { Entry, NodeEnd } from "./entries.ts";
 import { placeAt } from "./expressions.ts";
@@ -246,4 +247,5 @@ export function retryUndo(turn: Turn): void {
   const open = compensationBranch(turn, record);
   turn.emit({ kind: "undo-retried", pointer: saga.id, step: saga.step, open });
   turn.later(() => advance(turn, open.branch, null));
+  resumeHeld(turn);
 }

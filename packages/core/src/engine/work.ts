@@ -27,14 +27,6 @@ export function readyPointers(state: WorkflowState): readonly number[] {
   return ready;
 }
 
-/**
- * Pointers whose body may stay at work. A body whose pointer is not among them any more (stopped, timed out by its scope, the
- * workflow suspended or ended) is to be aborted.
- */
-export function runningPointers(state: WorkflowState): ReadonlySet<number> {
-  return new Set(readyPointers(state));
-}
-
 /** Whether `begin` must be committed before this pointer's body runs. */
 export function needsBegin(definition: WorkflowDefinition, state: WorkflowState, id: number): boolean {
   const pointer = state.pointers.get(id);
@@ -207,9 +199,4 @@ export function projectionOf(state: WorkflowState): Projection {
   const active = readyPointers(state).length > 0 || state.seq < 0;
   const status: WorkflowStatus = state.phase === "active" ? (active ? "runnable" : "waiting") : state.phase;
   return { status, error: state.error, completedAt: state.completedAt, waitingFor };
-}
-
-/** A pointer's node; undefined for the workflow itself, and where the definition lacks it. */
-export function nodeOf(definition: WorkflowDefinition, pointer: Pointer): DefinitionNode | undefined {
-  return pointer.id === rootPointer ? undefined : definition.index.places.get(pointer.step)?.node;
 }

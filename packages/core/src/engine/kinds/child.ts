@@ -107,8 +107,3 @@ export function childEnded(turn: Turn, delivery: Extract<Delivery, { kind: "chil
   );
   failNode(turn, pointer.id, { error: cause === undefined ? error : { ...error, cause } });
 }
-
-/** Whether a pointer waits for a child. */
-export function waitsForChild(pointer: Pointer): boolean {
-  return pointer.kind === "run-workflow" && pointer.status === "waiting";
-}
