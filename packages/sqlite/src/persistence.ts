@@ -29,12 +29,16 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints): Persis
     // Asynchronous functions, which do all they do before they first wait: it is done when the call returns.
     createIn: async (tx, workflows) => inCallers(tx, opened(), hints, (session) => createWorkflows(session, workflows)),
 
-    find: async (namespace, ids) => opened().transactions.read((session) => findRows(session, namespace, ids)),
+    find: async (namespace, ids) => {
+      const { transactions } = opened();
+      const find = (session: Session): ReturnType<typeof findRows> => findRows(session, namespace, ids);
+      return ids.length === 1 ? transactions.readOne(find) : transactions.read(find);
+    },
 
     claim: async (request) => {
       const { transactions } = opened();
       // Most claims of an idle host find nothing, and need not take the write lock for it.
-      if (!(await transactions.read((session) => mayClaim(session, request)))) return [];
+      if (!(await transactions.readOne((session) => mayClaim(session, request)))) return [];
       return transactions.write((session) => claimWorkflows(session, request, lanes));
     },
 
@@ -100,7 +104,7 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints): Persis
 
     advanceEvents: async (limit) => {
       const { transactions } = opened();
-      if (!(await transactions.read(isEventDue))) return false;
+      if (!(await transactions.readOne(isEventDue))) return false;
       return transactions.write((session) => advanceEvents(session, limit));
     },
 
@@ -111,7 +115,7 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints): Persis
       }),
 
     owned: async (lease) =>
-      opened().transactions.read((session) =>
+      opened().transactions.readOne((session) =>
         session.all(
           "SELECT w.run, w.claim, h.signals FROM wfe_workflows w JOIN wfe_heads h ON h.run = w.run WHERE w.owner = ?",
           lease,

@@ -29,6 +29,9 @@ export interface OpenStore {
  *
  * Takes a path, `":memory:"`, or a Database of better-sqlite3, to whose file it opens a connection of its own (a database in
  * memory is shared as it is). The file is put into WAL mode.
+ *
+ * What is started or published in a transaction of the application's is as durable as that connection makes it: better-sqlite3
+ * leaves `synchronous` at NORMAL in WAL mode, so set FULL there where it has to survive a power loss.
  */
 export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptions = {}): Provider {
   if (options.synchronous !== undefined && options.synchronous !== "full" && options.synchronous !== "normal") {

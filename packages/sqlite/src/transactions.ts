@@ -80,11 +80,20 @@ export class Transactions {
   }
 
   /** Runs the work on one snapshot of the store. */
-  async read<T>(work: (session: Session) => T): Promise<T> {
+  read<T>(work: (session: Session) => T): Promise<T> {
+    return this.#read(work, true);
+  }
+
+  /** The same for work that is one statement, or needs no snapshot: saves the statements around it. */
+  readOne<T>(work: (session: Session) => T): Promise<T> {
+    return this.#read(work, false);
+  }
+
+  async #read<T>(work: (session: Session) => T, snapshot: boolean): Promise<T> {
     const since = performance.now();
     for (let pause = 0; ; pause = nextPause(pause)) {
       if (!this.#inside) {
-        const result = this.#attemptRead(work);
+        const result = this.#attemptRead(work, snapshot);
         if (result !== undefined) return result.value;
       }
       if (performance.now() - since > maxWaitMs) throw this.#busy();
@@ -165,16 +174,16 @@ export class Transactions {
     return { value };
   }
 
-  #attemptRead<T>(work: (session: Session) => T): { readonly value: T } | undefined {
+  #attemptRead<T>(work: (session: Session) => T, snapshot: boolean): { readonly value: T } | undefined {
     // What was read before a failed sync is no worse than before, so reading goes on; a closed store is closed.
     if (this.#ended !== undefined && !this.#session.db.open) throw this.#ended;
     const session = this.#session;
     if (session.db.inTransaction) return undefined;
     this.#inside = true;
     try {
-      session.run("BEGIN");
+      if (snapshot) session.run("BEGIN");
       const value = work(session);
-      session.run("COMMIT");
+      if (snapshot) session.run("COMMIT");
       return { value };
     } catch (error) {
       this.#rollback(session, error);
