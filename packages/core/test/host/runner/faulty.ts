@@ -10,6 +10,8 @@ export type Fault = undefined | "before" | "after" | "before-permanent" | "hang"
 export interface Faulty extends Provider {
   /** Asked for each call of the store. */
   fault: (method: Method, call: number) => Fault;
+  /** While true every call fails, and nothing reaches the store. */
+  isCut: boolean;
   /** From now on nothing answers, as after `kill -9`. */
   kill(): void;
   /** A clock for a host that is to be killed: its timers end with it. */
@@ -32,7 +34,7 @@ export function faulty(provider: Provider): Faulty {
           if (killed) return never;
           const call = (calls.get(String(name)) ?? 0) + 1;
           calls.set(String(name), call);
-          const fault = guarded ? faults.fault(name as Method, call) : undefined;
+          const fault = faults.isCut ? "before" : guarded ? faults.fault(name as Method, call) : undefined;
           return act(
             fault,
             () => (value as (...all: unknown[]) => Promise<unknown>).apply(target, args),
@@ -55,6 +57,7 @@ export function faulty(provider: Provider): Faulty {
     name: provider.name,
     calls,
     fault: () => undefined,
+    isCut: false,
     kill: () => {
       killed = true;
       bury();
