@@ -71,7 +71,7 @@ export function mixOf({ directory, publish }: Surroundings): Readonly<Record<str
   const effect = named(
     "effect",
     inTransaction(({ owner, label }: { owner: string; label: string }, given) => {
-      const ctx = given as StepContext & typeof given;
+      const ctx = given;
       note(ctx, ` ${label}`);
       ctx.tx
         .prepare("INSERT INTO effects (workflow, label, key) VALUES (?, ?, ?)")

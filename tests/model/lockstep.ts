@@ -26,7 +26,7 @@ import { Model, streamOf, type Order } from "./model.ts";
 import type { Answer, BodyView, ChildAnswer } from "./world.ts";
 
 /** Thrown where model and engine part. */
-export class Difference extends Error {}
+class Difference extends Error {}
 
 const mostRounds = 600;
 

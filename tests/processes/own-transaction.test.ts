@@ -176,8 +176,7 @@ it("refuses a connection that is in no transaction, and one to another file", as
   await using app = await Application.inUse();
   using elsewhere = new StoreFile();
   using opened = elsewhere.open();
-  const start = (tx: unknown): Promise<unknown> =>
-    app.host.startWorkflow(works.brief, { n: 1 }, { id: "never", tx } as { id: string; tx: any });
+  const start = (tx: unknown): Promise<unknown> => app.host.startWorkflow(works.brief, { n: 1 }, { id: "never", tx });
 
   await expect(start(app.database)).rejects.toThrow(InvalidOptionError);
   await expect(start({})).rejects.toThrow(InvalidOptionError);

@@ -25,7 +25,7 @@ export interface Gate {
 }
 
 /** The error that failing steps throw. */
-export class Refused extends Error {
+class Refused extends Error {
   override readonly name: string = "Refused";
 }
 
@@ -74,6 +74,6 @@ export async function untilStopped(_input: unknown, ctx: Pick<StepContext, "sign
 }
 
 /** Gives a function a name, from which its step's id is made. */
-export function named<Body extends (...args: never) => unknown>(name: string, body: Body): Body {
+function named<Body extends (...args: never) => unknown>(name: string, body: Body): Body {
   return Object.defineProperty(body, "name", { value: name });
 }

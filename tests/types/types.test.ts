@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,6 +26,32 @@ describe("the builder's types", () => {
     it.for(claims)("$why", ({ message, index }) => {
       expect(diagnostics[index]).toMatch(message);
     });
+  });
+
+  it("can be named in the declarations of a library that exports a fragment", { timeout: 120_000 }, () => {
+    const installed = join(folder, "node_modules/@wfe/core");
+    tsc({
+      extends: join(root, "packages/core/tsconfig.json"),
+      compilerOptions: {
+        composite: false,
+        emitDeclarationOnly: true,
+        outDir: join(installed, "dist"),
+        rootDir: join(root, "packages/core/src"),
+        typeRoots: [join(root, "node_modules/@types")],
+      },
+      include: [join(root, "packages/core/src")],
+    });
+    copyFileSync(join(root, "packages/core/package.json"), join(installed, "package.json"));
+    const file = write(
+      "library.ts",
+      `import { workflow, type WorkflowBuilder } from "@wfe/core";
+       export const charged = (b: WorkflowBuilder<{ n: number }>) => b.then(() => "x").as("charge").delay("1s");
+       export const begun = workflow<{ n: number }>().use(charged).saga((b) => b.runWorkflow("x").waitFor("e", "k"));
+       export const definition = begun.endWorkflow().build("x", 1);`,
+    );
+    const compilerOptions = { strict: true, target: "es2024", module: "nodenext", declaration: true, types: [] };
+    expect(tsc({ compilerOptions, files: [file] })).toBe("");
+    expect(readFileSync(join(folder, "library.d.ts"), "utf8")).toContain('import("@wfe/core").ContainerBuilder<');
   });
 
   // Both take about two seconds on one core. Types made count the same on every machine, seconds do not.
@@ -75,31 +101,36 @@ function aboutPrograms(lines: readonly string[]): readonly string[] {
 
 /** Compiles one file strictly against the sources of core. */
 function compile(file: string): { output: string; instantiations: number; seconds: number } {
-  const project = write(
-    "tsconfig.json",
-    JSON.stringify({
-      extends: join(root, "tsconfig.base.json"),
-      compilerOptions: {
-        noEmit: true,
-        paths: { "@wfe/core": [join(root, "packages/core/src/index.ts")] },
-        typeRoots: [join(root, "node_modules/@types")],
-      },
-      files: [file],
-    }),
-  );
+  const said = tsc({
+    extends: join(root, "tsconfig.base.json"),
+    compilerOptions: {
+      noEmit: true,
+      extendedDiagnostics: true,
+      paths: { "@wfe/core": [join(root, "packages/core/src/index.ts")] },
+      typeRoots: [join(root, "node_modules/@types")],
+    },
+    files: [file],
+  });
+  const figure = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+([\\d.]+)`, "m").exec(said)?.[1] ?? Number.NaN);
+  const output = aboutPrograms(said.slice(0, said.search(/^Files:/m)).split("\n")).join("\n");
+  return { output, instantiations: figure("Instantiations"), seconds: figure("Check time") };
+}
+
+/** What the compiler says of a project. */
+function tsc(project: object): string {
   write("package.json", JSON.stringify({ type: "module" }));
   const { stdout, stderr, error } = spawnSync(
     process.execPath,
-    [join(root, "node_modules/typescript/bin/tsc"), "-p", project, "--extendedDiagnostics", "--pretty", "false"],
+    [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "-p",
+      write("tsconfig.json", JSON.stringify(project)),
+      "--pretty",
+      "false",
+    ],
     { cwd: root, encoding: "utf8" },
   );
   if (error !== undefined) throw error;
-  const figure = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s+([\\d.]+)`, "m").exec(stdout)?.[1] ?? Number.NaN);
-  const said = stdout.slice(0, stdout.search(/^Files:/m)).split("\n");
-  return {
-    output: aboutPrograms(said).join("\n") + stderr,
-    instantiations: figure("Instantiations"),
-    seconds: figure("Check time"),
-  };
+  return stdout + stderr;
 }

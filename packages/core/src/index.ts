@@ -3,9 +3,18 @@ export { retry } from "./builder/retry.ts";
 export type { Retry, StepRetryOptions } from "./builder/retry.ts";
 export { workflow } from "./builder/workflow.ts";
 export type { WorkflowOptions } from "./builder/workflow.ts";
-export type { BuildOptions } from "./builder/types/ending.ts";
-export type { GraphBuilder } from "./builder/types/graph-builder.ts";
+// Types of builders are exported under their own names, so that fragments can be named in the declarations of libraries.
+export type { ChainCourse, ChainLink, ChainPlace, NoChainLink, StraightCourse } from "./builder/types/chain-types.ts";
+export type { BuildOptions, EndedBuilder } from "./builder/types/ending.ts";
+export type { GraphBuilder, GraphNodeBuilder, GraphPlace } from "./builder/types/graph-builder.ts";
 export type { GraphOptions, ParallelOptions } from "./builder/types/joining.ts";
+export type {
+  ChildBuilder,
+  ContainerBuilder,
+  SagaBuilder,
+  StepBuilder,
+  WaitBuilder,
+} from "./builder/types/link-builders.ts";
 export type { ForEachOptions } from "./builder/types/looping.ts";
 export type { SagaDone, SagaFailed } from "./builder/types/modifiers.ts";
 export type { ParallelBuilder } from "./builder/types/parallel-builder.ts";

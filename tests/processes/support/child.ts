@@ -114,7 +114,6 @@ export class Child implements AsyncDisposable {
   }
 
   /** Calls one of the functions that it serves. Rejects with its error, or when it ends before it has answered. */
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what a function gives is known where it is called
   call<Value = unknown>(name: string, argument?: unknown): Promise<Value> {
     this.#lastCall += 1;
     const call = this.#lastCall;

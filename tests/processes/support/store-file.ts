@@ -15,7 +15,6 @@ export class StoreFile implements Disposable {
   }
 
   /** Asks the database past WFE, on a connection of its own. */
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what a row holds is known where its SQL stands
   query<Row>(sql: string, ...values: readonly unknown[]): Row[] {
     using opened = this.open();
     return opened.database.prepare(sql).all(...values) as Row[];

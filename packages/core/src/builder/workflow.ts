@@ -2,7 +2,7 @@ import type { StandardSchema } from "../definition/standard-schema.ts";
 import { InvalidOptionError } from "../errors.ts";
 import { Chain } from "./chain.ts";
 import { shown } from "./names.ts";
-import type { NoLink, Place, Straight } from "./types/chain-types.ts";
+import type { NoChainLink, ChainPlace, StraightCourse } from "./types/chain-types.ts";
 import type { WorkflowBuilder } from "./types/workflow-builder.ts";
 
 /** Options of {@link workflow}. */
@@ -26,13 +26,13 @@ export interface WorkflowOptions<Input, Data> {
 export function workflow<Data extends object = {}>(): WorkflowBuilder<
   Data,
   {},
-  NoLink,
-  Place<undefined, undefined, Data>,
-  Straight
+  NoChainLink,
+  ChainPlace<undefined, undefined, Data>,
+  StraightCourse
 >;
 export function workflow<Input, Data extends object>(
   options: WorkflowOptions<Input, Data>,
-): WorkflowBuilder<Data, {}, NoLink, Place<undefined, undefined, Input>, Straight>;
+): WorkflowBuilder<Data, {}, NoChainLink, ChainPlace<undefined, undefined, Input>, StraightCourse>;
 export function workflow(options?: WorkflowOptions<unknown, object>): unknown {
   if (options === undefined) return new Chain({ whole: true });
   const dataSchema = options?.data;

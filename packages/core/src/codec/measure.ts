@@ -31,7 +31,7 @@ export function sizeOfBytes(length: number): number {
   return tagSize + Math.ceil(length / 3) * 4;
 }
 
-export function sizeOfNumber(value: number): number {
+function sizeOfNumber(value: number): number {
   return isPlainNumber(value) ? numberSize : tagSize + numberSize;
 }
 
@@ -40,7 +40,7 @@ export function isPlainNumber(value: number): boolean {
   return value === 0 ? 1 / value > 0 : value - value === 0;
 }
 
-export function sizeOfBigint(value: bigint): number {
+function sizeOfBigint(value: bigint): number {
   return tagSize + (BigInt.asIntN(64, value) === value ? 20 : value.toString(16).length);
 }
 

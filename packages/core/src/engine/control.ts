@@ -1,5 +1,5 @@
 import { copy, diffPatch, sizeOf } from "../codec/index.ts";
-import { RefusedError, WfeError } from "../errors.ts";
+import { WfeError } from "../errors.ts";
 import { cancelNode, completeNode, openNode } from "./flow.ts";
 import type { Delivery, RetryBase } from "./inputs.ts";
 import { childEnded } from "./kinds/child.ts";

@@ -6,8 +6,7 @@ export { evolve, evolveTurn, initialState } from "./evolve.ts";
 export type { Address } from "./evolve.ts";
 export type { Delivery, Input, RetryBase, StreamInput } from "./inputs.ts";
 export { forkState, findRetryBase } from "./repair.ts";
-export { decodeEntries, decodeState, encodeEntries, encodeState } from "./records.ts";
-export { executionId } from "./state.ts";
+export { decodeEntries, decodeState, encodeEntries } from "./records.ts";
 export type { Pointer, WorkflowIdentity, WorkflowState } from "./state.ts";
 export { emptySummary, stepsOf, summarize } from "./step-summary.ts";
 export type { StepStatus, StepSummary, StepView } from "./step-summary.ts";
@@ -17,13 +16,11 @@ export {
   attemptOf,
   awaitedStreams,
   isFinal,
-  isSuspect,
   journalNeeded,
   needsBegin,
   nextDueAt,
   projectionOf,
   readyPointers,
-  runningPointers,
   wantsContinue,
 } from "./work.ts";
 export type { Attempt, AwaitedStream, Projection } from "./work.ts";

@@ -1,17 +1,9 @@
 import type { WorkflowDefinition } from "../definition/definition.ts";
-import type { DefinitionNode, StepNode } from "../definition/nodes.ts";
+import type { StepNode } from "../definition/nodes.ts";
 import type { WorkflowInfo } from "../definition/step-context.ts";
 import type { WaitingFor, WorkflowStatus } from "../providers/records.ts";
 import { dataAt, infoOf, placeAt, type ItemPlace } from "./expressions.ts";
-import {
-  executionId,
-  rootPointer,
-  streamKey,
-  type Data,
-  type Pointer,
-  type UndoRecord,
-  type WorkflowState,
-} from "./state.ts";
+import { executionId, streamKey, type Data, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
 import type { StoredError } from "./stored-error.ts";
 import { waitsForStragglers } from "./undo.ts";
 

@@ -9,6 +9,7 @@ import {
   decodeEntries,
   defaultLimits,
   encodeEntries,
+  evolve,
   evolveTurn,
   findRetryBase,
   initialState,
@@ -94,12 +95,15 @@ export class Driver {
     if (decision.entries.length === 0) return;
     const text = encodeEntries(decision.entries);
     const seq = this.state.seq + 1;
-    const folded = evolveTurn(this.state, { seq, entries: decodeEntries(text) });
+    // Entry by entry, as a whole, and decided: three ways to the same state.
+    const stored = decodeEntries(text);
+    const folded = evolveTurn(this.state, { seq, entries: stored });
+    const stepwise = stored.reduce((state, entry, index) => evolve(state, entry, { seq, index }), this.state);
     const readable = (state: WorkflowState): string =>
       JSON.stringify(state, (_, value: unknown) =>
         value instanceof Map ? [...value] : typeof value === "bigint" ? String(value) : value,
       );
-    if (readable(folded) !== readable(decision.state))
+    if (readable(folded) !== readable(decision.state) || readable(folded) !== readable(stepwise))
       throw new Error(`fold differs after ${text}\n${readable(folded)}\n${readable(decision.state)}`);
     this.journal.push({ seq, text });
     this.state = decision.state;

@@ -1,15 +1,15 @@
 import type {
   BodyTypes,
-  Course,
+  ChainCourse,
   Condition,
   DataFunction,
   ExitsOf,
   GivenBy,
   LeftBy,
-  Link,
+  ChainLink,
   Merged,
   NoBody,
-  Place,
+  ChainPlace,
 } from "./chain-types.ts";
 import type { ContainerBuilder } from "./link-builders.ts";
 import type { Body } from "./workflow-builder.ts";
@@ -19,9 +19,9 @@ export interface Branching<
   Base,
   Added extends object,
   Data,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > {
   /**
    * Runs `then` when the condition holds, and `otherwise` (if given) when it does not.
@@ -36,9 +36,9 @@ export interface Branching<
   ): ContainerBuilder<
     Base,
     Added,
-    Link<Then["out"] | Otherwise["out"], {}, Merged<LeftBy<Then> | LeftBy<Otherwise>>, true>,
+    ChainLink<Then["out"] | Otherwise["out"], {}, Merged<LeftBy<Then> | LeftBy<Otherwise>>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Then["patched"] & Otherwise["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, Then> | ExitsOf<Added, Otherwise>,
@@ -58,9 +58,9 @@ export interface Branching<
   ): ContainerBuilder<
     Base,
     Added,
-    Link<OutOfCases<Cases, TextOf<Value>>, {}, LeftByCases<Cases, TextOf<Value>>, true>,
+    ChainLink<OutOfCases<Cases, TextOf<Value>>, {}, LeftByCases<Cases, TextOf<Value>>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Cases[keyof Cases]["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOfCases<Added, Cases[keyof Cases]>,
@@ -72,9 +72,9 @@ export interface Branching<
   ): ContainerBuilder<
     Base,
     Added,
-    Link<OutOfCases<Cases, TextOf<GivenBy<Last>>>, {}, LeftByCases<Cases, TextOf<GivenBy<Last>>>, true>,
+    ChainLink<OutOfCases<Cases, TextOf<GivenBy<Last>>>, {}, LeftByCases<Cases, TextOf<GivenBy<Last>>>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Cases[keyof Cases]["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOfCases<Added, Cases[keyof Cases]>,
@@ -84,11 +84,11 @@ export interface Branching<
 }
 
 /** What has a text that cases can name. */
-export type Comparable = string | number | bigint | boolean | null | undefined;
+type Comparable = string | number | bigint | boolean | null | undefined;
 type TextOf<Value> = 0 extends 1 & Value ? string : Value extends Comparable ? `${Value}` : never;
 
 /** The bodies of the cases; a case that no value has is impossible to write. */
-type CasesOf<Cases, Text extends string, Data, Where extends Place> = {
+type CasesOf<Cases, Text extends string, Data, Where extends ChainPlace> = {
   readonly [Case in keyof Cases]: Body<Data, Where, Cases[Case]>;
 } & {
   readonly [

@@ -11,7 +11,7 @@ import type { At } from "../../definition/step-context.ts";
  */
 
 /** Where a chain stands; the same from its first link to its last. `Start` is what the workflow is started with, never in a body. */
-export interface Place<Item = any, Undone = any, Start = any> {
+export interface ChainPlace<Item = any, Undone = any, Start = any> {
   readonly item: Item;
   readonly undone: Undone;
   readonly start: Start;
@@ -23,29 +23,34 @@ export interface Place<Item = any, Undone = any, Start = any> {
  * `Patched`: new keys by `.output`, which leave a `forEach` although keys by `.as` do not. `Breaks` and `Exits`: the keys
  * that are there where the body, or the whole workflow, may end early. `Ends`: nothing after this point runs.
  */
-export interface Course<Patched extends object = any, Breaks = any, Exits = any, Ends extends boolean = boolean> {
+export interface ChainCourse<Patched extends object = any, Breaks = any, Exits = any, Ends extends boolean = boolean> {
   readonly patched: Patched;
   readonly breaks: Breaks;
   readonly exits: Exits;
   readonly ends: Ends;
 }
 /** The course of a chain on which nothing has happened yet. */
-export interface Straight extends Course<{}, never, never, false> {}
+export interface StraightCourse extends ChainCourse<{}, never, never, false> {}
 
 /**
  * The last link: its output, and the keys that it sets by `.as` and otherwise. `Sure`: whether there is an output whenever
  * the chain goes on after it; not after `"ignore"`, `"compensate"` and `cancelWhen(..., { proceed: true })`.
  */
-export interface Link<Out = any, As extends object = any, Keys extends object = any, Sure extends boolean = boolean> {
+export interface ChainLink<
+  Out = any,
+  As extends object = any,
+  Keys extends object = any,
+  Sure extends boolean = boolean,
+> {
   readonly out: Out;
   readonly as: As;
   readonly keys: Keys;
   readonly sure: Sure;
 }
 /** What a body begins with: no link yet. */
-export interface NoLink extends Link<undefined, {}, {}, true> {}
+export interface NoChainLink extends ChainLink<undefined, {}, {}, true> {}
 /** What the last link gives to whoever asks for its output: a following `decide`, or the `forEach` around. */
-export type GivenBy<Last extends Link> = Last["sure"] extends true ? Last["out"] : Last["out"] | undefined;
+export type GivenBy<Last extends ChainLink> = Last["sure"] extends true ? Last["out"] : Last["out"] | undefined;
 
 /** What a body tells the container around it; all that is ever inferred from a builder. */
 export interface BodyTypes<
@@ -72,25 +77,25 @@ export interface Built<Types> {
 }
 
 /** One flat object type, for people to read. */
-export type Simplify<Type> = { [Key in keyof Type]: Type[Key] } & {};
+type Simplify<Type> = { [Key in keyof Type]: Type[Key] } & {};
 
 /** The data as functions see it. */
 export type DataOf<Base, Added> = [keyof Added] extends [never] ? Base : Simplify<Base & Added>;
 
 /** A small pure synchronous function of the data. */
-export type DataFunction<Data, Where extends Place, Result> = (data: Data, at: At<Where["item"]>) => Result;
+export type DataFunction<Data, Where extends ChainPlace, Result> = (data: Data, at: At<Where["item"]>) => Result;
 /** A condition. What is missing counts as false, so that `data.approval?.granted` is one. */
-export type Condition<Data, Where extends Place> = DataFunction<Data, Where, boolean | null | undefined>;
+export type Condition<Data, Where extends ChainPlace> = DataFunction<Data, Where, boolean | null | undefined>;
 /** A constant, or a function of the data. */
-export type Value<Data, Where extends Place, Type> = Type | DataFunction<Data, Where, Type>;
+export type Value<Data, Where extends ChainPlace, Type> = Type | DataFunction<Data, Where, Type>;
 
 /** The types of the body that a chain is, from its parts. */
-export type TypesOf<Added extends object, Out, Way extends Course> = [Way["breaks"]] extends [never]
+export type TypesOf<Added extends object, Out, Way extends ChainCourse> = [Way["breaks"]] extends [never]
   ? BodyTypes<Added, Way["patched"], false, Way["exits"], Way["ends"], Out>
   : BodyTypes<Merged<Added | Way["breaks"]>, Way["patched"], true, Way["exits"], Way["ends"], Out | undefined>;
 
 /** The data that a workflow may end with. */
-export type ResultOf<Base, Added, Way extends Course> = [Way["breaks"] | Way["exits"]] extends [never]
+export type ResultOf<Base, Added, Way extends ChainCourse> = [Way["breaks"] | Way["exits"]] extends [never]
   ? DataOf<Base, Added>
   : Simplify<Base & Merged<(Way["ends"] extends true ? never : Added) | Way["breaks"] | Way["exits"]>>;
 

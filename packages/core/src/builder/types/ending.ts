@@ -1,5 +1,15 @@
 import type { WorkflowDefinition } from "../../definition/definition.ts";
-import type { BodyTypes, Course, GivenBy, Link, Merged, Place, ResultOf, TypesOf, Value } from "./chain-types.ts";
+import type {
+  BodyTypes,
+  ChainCourse,
+  GivenBy,
+  ChainLink,
+  Merged,
+  ChainPlace,
+  ResultOf,
+  TypesOf,
+  Value,
+} from "./chain-types.ts";
 import type { Naming } from "./modifiers.ts";
 
 /** How a chain ends. */
@@ -7,9 +17,9 @@ export interface Ending<
   Base,
   Added extends object,
   Data,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > extends Buildable<Base, Added, Where, Way> {
   /** Only types: what the container around this body infers. */
   readonly "~types": TypesOf<Added, GivenBy<Last>, Way>;
@@ -22,7 +32,7 @@ export interface Ending<
 }
 
 /** After `endWorkflow` and `fail`: nothing follows. */
-export interface EndedBuilder<Base, Added extends object, Where extends Place, Way extends Course, Exit>
+export interface EndedBuilder<Base, Added extends object, Where extends ChainPlace, Way extends ChainCourse, Exit>
   extends Buildable<Base, Added, Where, Way>, Naming {
   /** Only types: what the container around this body infers. */
   readonly "~types": [Way["breaks"]] extends [never]
@@ -31,7 +41,7 @@ export interface EndedBuilder<Base, Added extends object, Where extends Place, W
 }
 
 /** What can be made into a definition: a chain that begins with `workflow`, not the body of a container. */
-export interface Buildable<Base, Added extends object, Where extends Place, Way extends Course> {
+interface Buildable<Base, Added extends object, Where extends ChainPlace, Way extends ChainCourse> {
   /** Only types. */
   readonly "~whole": [Where["start"]] extends [never] ? false : true;
 

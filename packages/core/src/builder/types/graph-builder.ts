@@ -1,5 +1,5 @@
 import type { StepContext } from "../../definition/step-context.ts";
-import type { Course, DataOf, Link, Place, Straight, TypesOf } from "./chain-types.ts";
+import type { ChainCourse, DataOf, ChainLink, ChainPlace, StraightCourse, TypesOf } from "./chain-types.ts";
 import type { Cancellation, Compensation, CrashHandling, ErrorHandling, Hooks, Timeout } from "./modifiers.ts";
 import type { OutputOf, Storable } from "./output-types.ts";
 import type { FittingKey, InputMap, Rekeyed, Step } from "./step-types.ts";
@@ -11,7 +11,7 @@ export interface GraphPlace<
   Base = any,
   Outputs extends object = any,
   Reach extends object = any,
-> extends Place<Item, Undone, never> {
+> extends ChainPlace<Item, Undone, never> {
   readonly base: Base;
   readonly outputs: Outputs;
   readonly reach: Reach;
@@ -21,7 +21,7 @@ export interface GraphPlace<
 export interface GraphBuilder<
   Where extends GraphPlace,
   Outputs extends object = Where["outputs"],
-  Way extends Course = Straight,
+  Way extends ChainCourse = StraightCourse,
 > {
   /** Only types: what the container infers. */
   readonly "~types": TypesOf<Outputs, undefined, Way>;
@@ -43,7 +43,7 @@ export interface GraphBuilder<
   ): GraphNodeBuilder<
     VisibleTo<Need, Where, Outputs>,
     {},
-    Link<OutputOf<Returned>, Rekeyed<Id, Where["base"], OutputOf<Returned>>, {}, true>,
+    ChainLink<OutputOf<Returned>, Rekeyed<Id, Where["base"], OutputOf<Returned>>, {}, true>,
     GraphPlace<
       Where["item"],
       Where["undone"],
@@ -64,7 +64,7 @@ export interface GraphBuilder<
   ): GraphNodeBuilder<
     VisibleTo<Need, Where, Outputs>,
     {},
-    Link<OutputOf<Returned>, Rekeyed<Id, Where["base"], OutputOf<Returned>>, {}, true>,
+    ChainLink<OutputOf<Returned>, Rekeyed<Id, Where["base"], OutputOf<Returned>>, {}, true>,
     GraphPlace<
       Where["item"],
       Where["undone"],
@@ -77,7 +77,7 @@ export interface GraphBuilder<
 }
 
 /** Options of a node. */
-export interface NodeOptions<Need extends string = string> {
+interface NodeOptions<Need extends string = string> {
   /** Earlier nodes that must be done before. Default none: the node begins at once. */
   readonly needs?: readonly Need[];
 }
@@ -86,9 +86,9 @@ export interface NodeOptions<Need extends string = string> {
 export interface GraphNodeBuilder<
   Base,
   Before extends object,
-  Last extends Link,
+  Last extends ChainLink,
   Where extends GraphPlace,
-  Way extends Course,
+  Way extends ChainCourse,
 >
   extends
     GraphBuilder<Where, Where["outputs"] & Last["as"] & Last["keys"], Way>,

@@ -1,4 +1,4 @@
-import type { BodyTypes, Built, Course, ExitsOf, Link, Place, Surely } from "./chain-types.ts";
+import type { BodyTypes, Built, ChainCourse, ExitsOf, ChainLink, ChainPlace, Surely } from "./chain-types.ts";
 import type { GraphBuilder, GraphPlace } from "./graph-builder.ts";
 import type { ContainerBuilder, SagaBuilder } from "./link-builders.ts";
 import type { SagaDone } from "./modifiers.ts";
@@ -6,7 +6,7 @@ import type { ParallelBuilder } from "./parallel-builder.ts";
 import type { Body } from "./workflow-builder.ts";
 
 /** Operators that open a scope, and join at its end. */
-export interface Joining<Base, Added extends object, Data, Where extends Place, Way extends Course> {
+export interface Joining<Base, Added extends object, Data, Where extends ChainPlace, Way extends ChainCourse> {
   /**
    * Runs branches at the same time, and goes on when all have ended.
    *
@@ -19,9 +19,9 @@ export interface Joining<Base, Added extends object, Data, Where extends Place, 
   ): ContainerBuilder<
     Base,
     Added,
-    Link<undefined, {}, Surely<Types>, true>,
+    ChainLink<undefined, {}, Surely<Types>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Types["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, Types>,
@@ -40,9 +40,9 @@ export interface Joining<Base, Added extends object, Data, Where extends Place, 
   ): ContainerBuilder<
     Base,
     Added,
-    Link<undefined, {}, Types["added"], true>,
+    ChainLink<undefined, {}, Types["added"], true>,
     Where,
-    Course<Way["patched"] & Types["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Types>, Way["ends"]>
+    ChainCourse<Way["patched"] & Types["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Types>, Way["ends"]>
   >;
 
   /**
@@ -54,9 +54,9 @@ export interface Joining<Base, Added extends object, Data, Where extends Place, 
   ): SagaBuilder<
     Base,
     Added,
-    Link<SagaDone, {}, Surely<Types>, true>,
+    ChainLink<SagaDone, {}, Surely<Types>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Types["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, Types>,

@@ -1,4 +1,4 @@
-import type { Course, Link, Place } from "./chain-types.ts";
+import type { ChainCourse, ChainLink, ChainPlace } from "./chain-types.ts";
 import type { GraphNodeBuilder, GraphPlace } from "./graph-builder.ts";
 import type {
   Cancellation,
@@ -19,7 +19,13 @@ import type { WorkflowBuilder } from "./workflow-builder.ts";
  *
  * `Base` is the data at the beginning of the body, `Before` the keys added up to the last link, `Last` the last link itself.
  */
-export interface LinkBuilders<Base, Before extends object, Last extends Link, Where extends Place, Way extends Course> {
+export interface LinkBuilders<
+  Base,
+  Before extends object,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
+> {
   readonly step: StepBuilder<Base, Before, Last, Where, Way>;
   readonly child: ChildBuilder<Base, Before, Last, Where, Way>;
   readonly wait: WaitBuilder<Base, Before, Last, Where, Way>;
@@ -31,7 +37,13 @@ export interface LinkBuilders<Base, Before extends object, Last extends Link, Wh
 export type LinkKind = keyof LinkBuilders<any, any, any, any, any>;
 
 /** After a step: it takes every modifier. */
-export interface StepBuilder<Base, Before extends object, Last extends Link, Where extends Place, Way extends Course>
+export interface StepBuilder<
+  Base,
+  Before extends object,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
+>
   extends
     WorkflowBuilder<Base, Before & Last["as"] & Last["keys"], Last, Where, Way>,
     Naming,
@@ -45,7 +57,13 @@ export interface StepBuilder<Base, Before extends object, Last extends Link, Whe
     Cancellation<"step", Base, Before, Last, Where, Way> {}
 
 /** After `runWorkflow`: everything but `.onCrash`. */
-export interface ChildBuilder<Base, Before extends object, Last extends Link, Where extends Place, Way extends Course>
+export interface ChildBuilder<
+  Base,
+  Before extends object,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
+>
   extends
     WorkflowBuilder<Base, Before & Last["as"] & Last["keys"], Last, Where, Way>,
     Naming,
@@ -58,7 +76,13 @@ export interface ChildBuilder<Base, Before extends object, Last extends Link, Wh
     Cancellation<"child", Base, Before, Last, Where, Way> {}
 
 /** After a wait: everything but `.timeout`, which is an option of the wait, and `.onCrash`. */
-export interface WaitBuilder<Base, Before extends object, Last extends Link, Where extends Place, Way extends Course>
+export interface WaitBuilder<
+  Base,
+  Before extends object,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
+>
   extends
     WorkflowBuilder<Base, Before & Last["as"] & Last["keys"], Last, Where, Way>,
     Naming,
@@ -70,7 +94,13 @@ export interface WaitBuilder<Base, Before extends object, Last extends Link, Whe
     Cancellation<"wait", Base, Before, Last, Where, Way> {}
 
 /** After a saga: everything but `.output` and `.onCrash`. */
-export interface SagaBuilder<Base, Before extends object, Last extends Link, Where extends Place, Way extends Course>
+export interface SagaBuilder<
+  Base,
+  Before extends object,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
+>
   extends
     WorkflowBuilder<Base, Before & Last["as"] & Last["keys"], Last, Where, Way>,
     Naming,
@@ -85,9 +115,9 @@ export interface SagaBuilder<Base, Before extends object, Last extends Link, Whe
 export interface ContainerBuilder<
   Base,
   Before extends object,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 >
   extends
     WorkflowBuilder<Base, Before & Last["as"] & Last["keys"], Last, Where, Way>,

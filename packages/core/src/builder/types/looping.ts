@@ -1,16 +1,16 @@
 import type {
   BodyTypes,
   Built,
-  Course,
+  ChainCourse,
   Condition,
   DataFunction,
   DataOf,
   ExitsOf,
-  Link,
-  NoLink,
+  ChainLink,
+  NoChainLink,
   Perhaps,
-  Place,
-  Straight,
+  ChainPlace,
+  StraightCourse,
   Surely,
 } from "./chain-types.ts";
 import type { ContainerBuilder } from "./link-builders.ts";
@@ -18,7 +18,7 @@ import type { FittingKey, Rekeyed } from "./step-types.ts";
 import type { Body, WorkflowBuilder } from "./workflow-builder.ts";
 
 /** Operators that repeat a body. */
-export interface Looping<Base, Added extends object, Data, Where extends Place, Way extends Course> {
+export interface Looping<Base, Added extends object, Data, Where extends ChainPlace, Way extends ChainCourse> {
   /**
    * Runs the body as long as the condition holds; not at all when it does not hold at first. `index` counts the iterations.
    *
@@ -30,9 +30,9 @@ export interface Looping<Base, Added extends object, Data, Where extends Place, 
   ): ContainerBuilder<
     Base,
     Added,
-    Link<Types["out"] | undefined, {}, Perhaps<Types>, true>,
+    ChainLink<Types["out"] | undefined, {}, Perhaps<Types>, true>,
     Where,
-    Course<Way["patched"] & Types["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Types>, Way["ends"]>
+    ChainCourse<Way["patched"] & Types["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Types>, Way["ends"]>
   >;
 
   /** Runs the body, and again as long as the condition, which sees its keys, holds. `index` counts the iterations. */
@@ -42,9 +42,9 @@ export interface Looping<Base, Added extends object, Data, Where extends Place, 
   ): ContainerBuilder<
     Base,
     Added,
-    Link<Types["out"], {}, Surely<Types>, true>,
+    ChainLink<Types["out"], {}, Surely<Types>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Types["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, Types>,
@@ -60,19 +60,21 @@ export interface Looping<Base, Added extends object, Data, Where extends Place, 
    */
   forEach<Item, Types extends BodyTypes, const Key extends string = never>(
     items: DataFunction<Data, Where, Iterable<Item>>,
-    body: (builder: WorkflowBuilder<Data, {}, NoLink, Place<Item, Where["undone"], never>, Straight>) => Built<Types>,
+    body: (
+      builder: WorkflowBuilder<Data, {}, NoChainLink, ChainPlace<Item, Where["undone"], never>, StraightCourse>,
+    ) => Built<Types>,
     options?: ForEachOptions<Key extends keyof Data ? FittingKey<Key, Data, Types["out"][]> : Key>,
   ): ContainerBuilder<
     Base,
     Added,
-    Link<
+    ChainLink<
       [Key] extends [never] ? undefined : Types["out"][],
       {},
       Partial<Types["patched"]> & ([Key] extends [never] ? {} : Rekeyed<Key, Data, Types["out"][]>),
       true
     >,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Partial<Types["patched"]>,
       Way["breaks"],
       Way["exits"] | ([Types["exits"]] extends [never] ? never : Added),

@@ -4,15 +4,15 @@ import type { Duration } from "../../duration.ts";
 import type {
   BodyTypes,
   Built,
-  Course,
+  ChainCourse,
   Condition,
   DataOf,
   ExitsOf,
-  Link,
-  NoLink,
+  ChainLink,
+  NoChainLink,
   Perhaps,
-  Place,
-  Straight,
+  ChainPlace,
+  StraightCourse,
 } from "./chain-types.ts";
 import type { LinkBuilders, LinkKind, SagaBuilder } from "./link-builders.ts";
 import type { Retry } from "../retry.ts";
@@ -51,9 +51,9 @@ export interface Key<
   Kind extends LinkKind,
   Base,
   Before extends object,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > {
   /**
    * Puts the output under `key` of the data.
@@ -67,7 +67,7 @@ export interface Key<
   ): LinkBuilders<
     Base,
     Before,
-    Link<Last["out"], Keyed<Name, Last["out"], Last["sure"]>, Last["keys"], Last["sure"]>,
+    ChainLink<Last["out"], Keyed<Name, Last["out"], Last["sure"]>, Last["keys"], Last["sure"]>,
     Where,
     Way
   >[Kind];
@@ -76,7 +76,7 @@ export interface Key<
   ): LinkBuilders<
     Base,
     Before,
-    Link<
+    ChainLink<
       Last["out"],
       Rekeyed<Name, Base & Before & Last["keys"], Last["out"], Last["sure"]>,
       Last["keys"],
@@ -92,9 +92,9 @@ export interface Output<
   Kind extends LinkKind,
   Base,
   Before extends object,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > {
   /**
    * Merges what `patch` makes of the output into the data.
@@ -113,14 +113,14 @@ export interface Output<
   ): LinkBuilders<
     Base,
     Before,
-    Link<
+    ChainLink<
       Last["out"],
       {},
       Last["keys"] & Patched<NewKeys<Patch, keyof Base | keyof Before>, Last["sure"]>,
       Last["sure"]
     >,
     Where,
-    Course<Way["patched"] & NewKeys<Patch, keyof Base | keyof Before>, Way["breaks"], Way["exits"], Way["ends"]>
+    ChainCourse<Way["patched"] & NewKeys<Patch, keyof Base | keyof Before>, Way["breaks"], Way["exits"], Way["ends"]>
   >[Kind];
 }
 
@@ -129,9 +129,9 @@ export interface ErrorHandling<
   Kind extends LinkKind,
   Base,
   Before extends object,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > {
   /**
    * Says what happens when an attempt fails. Default `"fail"`.
@@ -143,7 +143,13 @@ export interface ErrorHandling<
   onError(behavior: Stopping): this;
   onError(
     behavior: ErrorBehavior,
-  ): LinkBuilders<Base, Before, Link<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>, Where, Way>[Kind];
+  ): LinkBuilders<
+    Base,
+    Before,
+    ChainLink<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>,
+    Where,
+    Way
+  >[Kind];
 }
 type Stopping = "fail" | "suspend" | "terminate" | Retry<"fail" | "suspend" | "terminate">;
 
@@ -151,9 +157,9 @@ type Stopping = "fail" | "suspend" | "terminate" | Retry<"fail" | "suspend" | "t
 export interface SagaErrorHandling<
   Base,
   Before extends object,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > {
   /**
    * Says what happens when the saga has failed and has been undone. Default `"fail"`.
@@ -167,7 +173,7 @@ export interface SagaErrorHandling<
   ): SagaBuilder<
     Base,
     Before,
-    Link<
+    ChainLink<
       SagaDone | SagaFailed,
       { [Name in keyof Last["as"]]: SagaDone | SagaFailed },
       Partial<Last["keys"]>,
@@ -198,7 +204,7 @@ export interface Timeout {
 }
 
 /** What undoes the last link. */
-export interface Compensation<Base, Before extends object, Last extends Link, Where extends Place> {
+export interface Compensation<Base, Before extends object, Last extends ChainLink, Where extends ChainPlace> {
   /**
    * Undoes the step when the scope around it fails, or the workflow does. `ctx.undoing` is what it knows of the execution.
    *
@@ -222,9 +228,9 @@ export interface Compensation<Base, Before extends object, Last extends Link, Wh
       builder: WorkflowBuilder<
         DataDuring<Base, Before, Last>,
         {},
-        NoLink,
-        Place<Where["item"], Last["out"], never>,
-        Straight
+        NoChainLink,
+        ChainPlace<Where["item"], Last["out"], never>,
+        StraightCourse
       >,
     ) => Built<Types>,
   ): this;
@@ -235,9 +241,9 @@ export interface Hooks<
   Kind extends LinkKind,
   Base,
   Before extends object,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > {
   /** Runs after the last link has failed for good. */
   onFailure<Types extends BodyTypes>(
@@ -245,17 +251,17 @@ export interface Hooks<
       builder: WorkflowBuilder<
         DataOf<DataOf<Base, Before>, Partial<Last["keys"]>>,
         {},
-        NoLink,
-        Place<Where["item"], Where["undone"], never>,
-        Straight
+        NoChainLink,
+        ChainPlace<Where["item"], Where["undone"], never>,
+        StraightCourse
       >,
     ) => Built<Types>,
   ): LinkBuilders<
     Base,
     Before,
-    Link<Last["out"], Last["as"], Last["keys"] & Perhaps<Types>, Last["sure"]>,
+    ChainLink<Last["out"], Last["as"], Last["keys"] & Perhaps<Types>, Last["sure"]>,
     Where,
-    Course<Way["patched"] & Types["patched"], Way["breaks"], Way["exits"] | ExitsOf<Before, Types>, Way["ends"]>
+    ChainCourse<Way["patched"] & Types["patched"], Way["breaks"], Way["exits"] | ExitsOf<Before, Types>, Way["ends"]>
   >[Kind];
   /** Runs last, always: after the link has completed, failed or been cancelled, and after `onFailure`. */
   ensure<Types extends BodyTypes>(
@@ -263,17 +269,17 @@ export interface Hooks<
       builder: WorkflowBuilder<
         DataDuring<Base, Before, Last>,
         {},
-        NoLink,
-        Place<Where["item"], Where["undone"], never>,
-        Straight
+        NoChainLink,
+        ChainPlace<Where["item"], Where["undone"], never>,
+        StraightCourse
       >,
     ) => Built<Types>,
   ): LinkBuilders<
     Base,
     Before,
-    Link<Last["out"], Last["as"], Last["keys"] & Types["added"], Last["sure"]>,
+    ChainLink<Last["out"], Last["as"], Last["keys"] & Types["added"], Last["sure"]>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Types["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Before, Types>,
@@ -298,9 +304,9 @@ export interface Cancellation<
   Kind extends LinkKind,
   Base,
   Before extends object,
-  Last extends Link,
-  Where extends Place,
-  Way extends Course,
+  Last extends ChainLink,
+  Where extends ChainPlace,
+  Way extends ChainCourse,
 > {
   /**
    * Cancels the last link when the condition becomes true while it is live.
@@ -311,7 +317,13 @@ export interface Cancellation<
   cancelWhen(
     condition: Condition<DataDuring<Base, Before, Last>, Where>,
     options: { readonly proceed: true },
-  ): LinkBuilders<Base, Before, Link<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>, Where, Way>[Kind];
+  ): LinkBuilders<
+    Base,
+    Before,
+    ChainLink<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>,
+    Where,
+    Way
+  >[Kind];
   cancelWhen(
     condition: Condition<DataDuring<Base, Before, Last>, Where>,
     options?: { readonly proceed?: false },
@@ -320,7 +332,7 @@ export interface Cancellation<
     Before,
     Last,
     Where,
-    Course<Way["patched"], Way["breaks"] | Before, Way["exits"], Way["ends"]>
+    ChainCourse<Way["patched"], Way["breaks"] | Before, Way["exits"], Way["ends"]>
   >[Kind];
   cancelWhen(
     condition: Condition<DataDuring<Base, Before, Last>, Where>,
@@ -328,8 +340,8 @@ export interface Cancellation<
   ): LinkBuilders<
     Base,
     Before,
-    Link<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>,
+    ChainLink<Last["out"], Partial<Last["as"]>, Partial<Last["keys"]>, false>,
     Where,
-    Course<Way["patched"], Way["breaks"] | Before, Way["exits"], Way["ends"]>
+    ChainCourse<Way["patched"], Way["breaks"] | Before, Way["exits"], Way["ends"]>
   >[Kind];
 }

@@ -1,10 +1,10 @@
-import type { BodyTypes, Built, NoLink, Place, Straight } from "./chain-types.ts";
+import type { BodyTypes, Built, NoChainLink, ChainPlace, StraightCourse } from "./chain-types.ts";
 import type { WorkflowBuilder } from "./workflow-builder.ts";
 
 /** The branches of a `parallel`. */
 export interface ParallelBuilder<
   Data,
-  Where extends Place,
+  Where extends ChainPlace,
   Added extends object = {},
   Patched extends object = {},
   Exits = never,
@@ -16,7 +16,13 @@ export interface ParallelBuilder<
   /** Adds a branch. It sees the data as it was before the `parallel`, not what its neighbours set. */
   branch<Types extends BodyTypes>(
     body: (
-      builder: WorkflowBuilder<Data, {}, NoLink, Place<Where["item"], Where["undone"], never>, Straight>,
+      builder: WorkflowBuilder<
+        Data,
+        {},
+        NoChainLink,
+        ChainPlace<Where["item"], Where["undone"], never>,
+        StraightCourse
+      >,
     ) => Built<Types> & OwnKeys<keyof Types["added"] & keyof Added>,
   ): ParallelBuilder<
     Data,

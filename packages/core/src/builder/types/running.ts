@@ -1,24 +1,33 @@
 import type { WorkflowDefinition } from "../../definition/definition.ts";
 import type { StepContext } from "../../definition/step-context.ts";
-import type { BodyTypes, Built, Course, ExitsOf, Link, NoLink, Place, Straight } from "./chain-types.ts";
+import type {
+  BodyTypes,
+  Built,
+  ChainCourse,
+  ExitsOf,
+  ChainLink,
+  NoChainLink,
+  ChainPlace,
+  StraightCourse,
+} from "./chain-types.ts";
 import type { ChildBuilder, StepBuilder } from "./link-builders.ts";
 import type { OutputOf, Storable } from "./output-types.ts";
 import type { InputMap, Step } from "./step-types.ts";
 import type { FragmentStart, WorkflowBuilder } from "./workflow-builder.ts";
 
 /** Operators that run something: a step, a child workflow, or a piece of a chain. */
-export interface Running<Base, Added extends object, Data, Where extends Place, Way extends Course> {
+export interface Running<Base, Added extends object, Data, Where extends ChainPlace, Way extends ChainCourse> {
   /** Only types: see {@link NotAPromise}. */
   readonly "~promise": any;
 
   /** Runs the first step. The same as {@link then}, and reads better at the beginning. */
   startWith<Returned>(
     step: Step<Data, StepContext<Data, Where["item"], Where["undone"]>, Returned> & Storable<Returned>,
-  ): StepBuilder<Base, Added, Link<OutputOf<Returned>, {}, {}, true>, Where, Way>;
+  ): StepBuilder<Base, Added, ChainLink<OutputOf<Returned>, {}, {}, true>, Where, Way>;
   startWith<Input, Returned>(
     step: Step<Input, StepContext<Data, Where["item"], Where["undone"]>, Returned> & Storable<Returned>,
     input: InputMap<Data, Where, Input>,
-  ): StepBuilder<Base, Added, Link<OutputOf<Returned>, {}, {}, true>, Where, Way>;
+  ): StepBuilder<Base, Added, ChainLink<OutputOf<Returned>, {}, {}, true>, Where, Way>;
 
   /**
    * Runs a step: a function `(input, ctx) => output`, or a class with such a `run`.
@@ -29,17 +38,17 @@ export interface Running<Base, Added extends object, Data, Where extends Place, 
   then<Returned>(
     this: NotAPromise,
     step: Step<Data, StepContext<Data, Where["item"], Where["undone"]>, Returned> & Storable<Returned>,
-  ): StepBuilder<Base, Added, Link<OutputOf<Returned>, {}, {}, true>, Where, Way>;
+  ): StepBuilder<Base, Added, ChainLink<OutputOf<Returned>, {}, {}, true>, Where, Way>;
   then<Input, Returned>(
     this: NotAPromise,
     step: Step<Input, StepContext<Data, Where["item"], Where["undone"]>, Returned> & Storable<Returned>,
     input: InputMap<Data, Where, Input>,
-  ): StepBuilder<Base, Added, Link<OutputOf<Returned>, {}, {}, true>, Where, Way>;
+  ): StepBuilder<Base, Added, ChainLink<OutputOf<Returned>, {}, {}, true>, Where, Way>;
 
   /** Runs an inline function. The same as {@link then}, for functions alone. */
   thenFn<Returned>(
     step: ((input: Data, ctx: StepContext<Data, Where["item"], Where["undone"]>) => Returned) & Storable<Returned>,
-  ): StepBuilder<Base, Added, Link<OutputOf<Returned>, {}, {}, true>, Where, Way>;
+  ): StepBuilder<Base, Added, ChainLink<OutputOf<Returned>, {}, {}, true>, Where, Way>;
 
   /**
    * Runs another workflow as a child; its final data is the output.
@@ -51,15 +60,15 @@ export interface Running<Base, Added extends object, Data, Where extends Place, 
     id: string,
     input?: InputMap<Data, Where, unknown>,
     options?: RunWorkflowOptions,
-  ): ChildBuilder<Base, Added, Link<Result, {}, {}, true>, Where, Way>;
+  ): ChildBuilder<Base, Added, ChainLink<Result, {}, {}, true>, Where, Way>;
   runWorkflow<Result>(
     definition: WorkflowDefinition<Data, Result>,
-  ): ChildBuilder<Base, Added, Link<Result, {}, {}, true>, Where, Way>;
+  ): ChildBuilder<Base, Added, ChainLink<Result, {}, {}, true>, Where, Way>;
   runWorkflow<Input, Result>(
     definition: WorkflowDefinition<Input, Result>,
     input: InputMap<Data, Where, Input>,
     options?: RunWorkflowOptions,
-  ): ChildBuilder<Base, Added, Link<Result, {}, {}, true>, Where, Way>;
+  ): ChildBuilder<Base, Added, ChainLink<Result, {}, {}, true>, Where, Way>;
 
   /**
    * Goes on with what `fragment` makes of this chain: how several workflows share a piece.
@@ -68,13 +77,13 @@ export interface Running<Base, Added extends object, Data, Where extends Place, 
    * the data. A key that exists keeps its type. Modifiers belong into the fragment.
    */
   use<Types extends BodyTypes>(
-    fragment: (builder: WorkflowBuilder<Data, {}, NoLink, Where, Straight>) => Built<Types>,
+    fragment: (builder: WorkflowBuilder<Data, {}, NoChainLink, Where, StraightCourse>) => Built<Types>,
   ): WorkflowBuilder<
     Base,
     Added & Types["added"],
-    Link<Types["out"], {}, {}, true>,
+    ChainLink<Types["out"], {}, {}, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Types["patched"],
       Way["breaks"] | (Types["breaks"] extends true ? Added & Types["added"] : never),
       Way["exits"] | ExitsOf<Added, Types>,
@@ -86,9 +95,9 @@ export interface Running<Base, Added extends object, Data, Where extends Place, 
   ): WorkflowBuilder<
     Base,
     Added & Types["added"],
-    Link<Types["out"], {}, {}, true>,
+    ChainLink<Types["out"], {}, {}, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & Types["patched"],
       Way["breaks"] | (Types["breaks"] extends true ? Added & Types["added"] : never),
       Way["exits"] | ExitsOf<Added, Types>,
@@ -112,7 +121,7 @@ type Fits<Data, Needs, Added> = [Data] extends [Needs]
  * Before the compiler takes the owner of a `then` for a promise, it asks whether the owner is a *subtype* of the method's
  * `this`; a call asks for an *assignable* type only. `any` is the one type for which the two differ.
  */
-export interface NotAPromise {
+interface NotAPromise {
   readonly "~promise": "a builder is not a promise: do not await it, nor return it from an async function";
 }
 

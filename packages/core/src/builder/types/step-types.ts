@@ -1,5 +1,5 @@
 import type { At, StepContext } from "../../definition/step-context.ts";
-import type { DataOf, Link, Place } from "./chain-types.ts";
+import type { DataOf, ChainLink, ChainPlace } from "./chain-types.ts";
 
 /**
  * A step's body: a function, or a class with a `run` method, of which each attempt makes an instance.
@@ -20,7 +20,7 @@ export type StepLike<Input = any, Output = unknown> = Step<Input, StepContext, O
  * The conditional type makes the compiler read `Input` off the step before it looks at the map, so that `{ kind: "a" }` is
  * not widened to `{ kind: string }` on the way.
  */
-export type InputMap<Data, Where extends Place, Input> = [Input] extends [infer Known]
+export type InputMap<Data, Where extends ChainPlace, Input> = [Input] extends [infer Known]
   ? (data: Data, at: At<Where["item"]>) => unknown extends Known ? Synchronous : Known
   : never;
 type Synchronous = string | number | bigint | boolean | null | undefined | (object & { readonly then?: never });
@@ -68,7 +68,7 @@ export type NewKeys<Patch, Taken> = [keyof Patch & Taken] extends [never]
 export type Patched<Keys extends object, Sure> = Sure extends true ? Keys : Partial<Keys>;
 
 /** The data while the link is live or was left: its own keys are optional. */
-export type DataDuring<Base, Before, Last extends Link> = DataOf<
+export type DataDuring<Base, Before, Last extends ChainLink> = DataOf<
   DataOf<Base, Before>,
   Partial<Last["as"] & Last["keys"]>
 >;

@@ -1,11 +1,11 @@
 import type { EventType } from "../../definition/event-type.ts";
 import type { Duration } from "../../duration.ts";
-import type { BodyTypes, Course, ExitsOf, Link, NoBody, Perhaps, Place, Value } from "./chain-types.ts";
+import type { BodyTypes, ChainCourse, ExitsOf, ChainLink, NoBody, Perhaps, ChainPlace, Value } from "./chain-types.ts";
 import type { ContainerBuilder, WaitBuilder } from "./link-builders.ts";
 import type { Body } from "./workflow-builder.ts";
 
 /** Operators that wait, for as long as it takes: parked in the store, not in memory. */
-export interface Waiting<Base, Added extends object, Data, Where extends Place, Way extends Course> {
+export interface Waiting<Base, Added extends object, Data, Where extends ChainPlace, Way extends ChainCourse> {
   /**
    * Waits for an event of this name and key; its payload is the output.
    *
@@ -20,9 +20,9 @@ export interface Waiting<Base, Added extends object, Data, Where extends Place, 
   ): WaitBuilder<
     Base,
     Added,
-    Link<OutputOrTimeout<Payload, OnTimeout>, {}, Perhaps<OnTimeout> & Perhaps<Remind>, true>,
+    ChainLink<OutputOrTimeout<Payload, OnTimeout>, {}, Perhaps<OnTimeout> & Perhaps<Remind>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & OnTimeout["patched"] & Remind["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, OnTimeout> | ExitsOf<Added, Remind>,
@@ -36,9 +36,9 @@ export interface Waiting<Base, Added extends object, Data, Where extends Place, 
   ): WaitBuilder<
     Base,
     Added,
-    Link<Payload, {}, Perhaps<Remind>, true>,
+    ChainLink<Payload, {}, Perhaps<Remind>, true>,
     Where,
-    Course<Way["patched"] & Remind["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Remind>, Way["ends"]>
+    ChainCourse<Way["patched"] & Remind["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Remind>, Way["ends"]>
   >;
 
   /**
@@ -58,9 +58,9 @@ export interface Waiting<Base, Added extends object, Data, Where extends Place, 
   ): WaitBuilder<
     Base,
     Added,
-    Link<OutputOrTimeout<AnyOf<Events>, OnTimeout>, {}, Perhaps<OnTimeout> & Perhaps<Remind>, true>,
+    ChainLink<OutputOrTimeout<AnyOf<Events>, OnTimeout>, {}, Perhaps<OnTimeout> & Perhaps<Remind>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & OnTimeout["patched"] & Remind["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, OnTimeout> | ExitsOf<Added, Remind>,
@@ -74,9 +74,9 @@ export interface Waiting<Base, Added extends object, Data, Where extends Place, 
   ): WaitBuilder<
     Base,
     Added,
-    Link<AnyOf<Events>, {}, Perhaps<Remind>, true>,
+    ChainLink<AnyOf<Events>, {}, Perhaps<Remind>, true>,
     Where,
-    Course<Way["patched"] & Remind["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Remind>, Way["ends"]>
+    ChainCourse<Way["patched"] & Remind["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Remind>, Way["ends"]>
   >;
 
   /** Waits for all of several events; the output is an object of their payloads. Otherwise like {@link waitForAny}. */
@@ -91,9 +91,9 @@ export interface Waiting<Base, Added extends object, Data, Where extends Place, 
   ): WaitBuilder<
     Base,
     Added,
-    Link<OutputOrTimeout<AllOf<Events>, OnTimeout>, {}, Perhaps<OnTimeout> & Perhaps<Remind>, true>,
+    ChainLink<OutputOrTimeout<AllOf<Events>, OnTimeout>, {}, Perhaps<OnTimeout> & Perhaps<Remind>, true>,
     Where,
-    Course<
+    ChainCourse<
       Way["patched"] & OnTimeout["patched"] & Remind["patched"],
       Way["breaks"],
       Way["exits"] | ExitsOf<Added, OnTimeout> | ExitsOf<Added, Remind>,
@@ -107,24 +107,24 @@ export interface Waiting<Base, Added extends object, Data, Where extends Place, 
   ): WaitBuilder<
     Base,
     Added,
-    Link<AllOf<Events>, {}, Perhaps<Remind>, true>,
+    ChainLink<AllOf<Events>, {}, Perhaps<Remind>, true>,
     Where,
-    Course<Way["patched"] & Remind["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Remind>, Way["ends"]>
+    ChainCourse<Way["patched"] & Remind["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Remind>, Way["ends"]>
   >;
 
   /** Goes on after this long: milliseconds, or a text such as `"1h"`. */
   delay(
     duration: Value<Data, Where, Duration>,
-  ): ContainerBuilder<Base, Added, Link<undefined, {}, {}, true>, Where, Way>;
+  ): ContainerBuilder<Base, Added, ChainLink<undefined, {}, {}, true>, Where, Way>;
 
   /** Goes on at this time: a `Date`, or milliseconds since the epoch. At once when it has passed. */
   sleepUntil(
     date: Value<Data, Where, Date | number>,
-  ): ContainerBuilder<Base, Added, Link<undefined, {}, {}, true>, Where, Way>;
+  ): ContainerBuilder<Base, Added, ChainLink<undefined, {}, {}, true>, Where, Way>;
 }
 
 /** Options of the waits. */
-export interface WaitForOptions<Data, Where extends Place, Remind = BodyTypes> {
+export interface WaitForOptions<Data, Where extends ChainPlace, Remind = BodyTypes> {
   /** How long to wait. Default: for ever. */
   readonly timeout?: Value<Data, Where, Duration>;
   /** What runs again and again while the wait lasts. */
@@ -139,7 +139,7 @@ export interface WaitForOptions<Data, Where extends Place, Remind = BodyTypes> {
    */
   readonly asOf?: "start" | "now" | "beginning" | Date;
 }
-interface WaitForOptionsWithOnTimeout<Data, Where extends Place, Remind, OnTimeout> extends WaitForOptions<
+interface WaitForOptionsWithOnTimeout<Data, Where extends ChainPlace, Remind, OnTimeout> extends WaitForOptions<
   Data,
   Where,
   Remind
@@ -152,7 +152,7 @@ interface WaitForOptionsWithOnTimeout<Data, Where extends Place, Remind, OnTimeo
 type OutputOrTimeout<Out, OnTimeout extends BodyTypes> = OnTimeout["ends"] extends true ? Out : Out | undefined;
 
 /** What `waitForAny` and `waitForAll` wait for, by labels of the caller's choice. */
-export interface AwaitedEvents<Data, Where extends Place> {
+interface AwaitedEvents<Data, Where extends ChainPlace> {
   readonly [label: string]:
     | EventType
     | string

@@ -1,5 +1,5 @@
 import type { Branching } from "./branching.ts";
-import type { Built, Course, DataOf, Link, NoLink, Place, Straight } from "./chain-types.ts";
+import type { Built, ChainCourse, DataOf, ChainLink, NoChainLink, ChainPlace, StraightCourse } from "./chain-types.ts";
 import type { Ending } from "./ending.ts";
 import type { Joining } from "./joining.ts";
 import type { Looping } from "./looping.ts";
@@ -16,9 +16,9 @@ import type { Waiting } from "./waiting.ts";
 export interface WorkflowBuilder<
   Data = any,
   Added extends object = {},
-  Last extends Link = NoLink,
-  Where extends Place = Place,
-  Way extends Course = Straight,
+  Last extends ChainLink = NoChainLink,
+  Where extends ChainPlace = ChainPlace,
+  Way extends ChainCourse = StraightCourse,
 >
   extends
     Running<Data, Added, DataOf<Data, Added>, Where, Way>,
@@ -42,6 +42,6 @@ export interface FragmentStart<Data> {
 }
 
 /** The body of a container: gives back what it made of the builder that it was given. */
-export type Body<Data, Where extends Place, Types> = (
-  builder: WorkflowBuilder<Data, {}, NoLink, Place<Where["item"], Where["undone"], never>, Straight>,
+export type Body<Data, Where extends ChainPlace, Types> = (
+  builder: WorkflowBuilder<Data, {}, NoChainLink, ChainPlace<Where["item"], Where["undone"], never>, StraightCourse>,
 ) => Built<Types>;

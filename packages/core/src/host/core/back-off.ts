@@ -11,7 +11,7 @@ export function backOffMs(tries: number, random: () => number): number {
 }
 
 /** Resolves after a time. Not to be awaited inside work that the clock tracks as the engine's: a test clock would wait for itself. */
-export function pause(clock: Clock, delayMs: number): Promise<void> {
+function pause(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.setTimer(delayMs, resolve));
 }
 

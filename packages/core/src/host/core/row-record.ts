@@ -6,7 +6,7 @@ import { CorruptedRecordError } from "../../errors.ts";
 import type { RowWrite } from "../../providers/persistence-provider.ts";
 
 /** `resultText` of a row: the final data. */
-export function encodeResult(data: unknown): string {
+function encodeResult(data: unknown): string {
   return encode(data);
 }
 
