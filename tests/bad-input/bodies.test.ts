@@ -36,7 +36,6 @@ async function failureOf(body: (input: object, ctx: StepContext) => unknown): Pr
 }
 
 const thrower = (value: unknown) => () => {
-  // oxlint-disable-next-line typescript/only-throw-error -- what bodies without types do
   throw value;
 };
 
@@ -92,7 +91,6 @@ describe("a body that misbehaves fails its own step", () => {
   });
 
   it("when its promise is of another kind", async () => {
-    // oxlint-disable-next-line unicorn/no-thenable -- some libraries' promises are nothing more
     const cause = await failureOf(() => ({
       then: (_: unknown, reject: (error: Error) => void) => reject(new Error("thenable")),
     }));

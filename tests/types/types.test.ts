@@ -31,9 +31,9 @@ describe("the builder's types", () => {
   it("can be named in the declarations of a library that exports a fragment", { timeout: 120_000 }, () => {
     const installed = join(folder, "node_modules/@wfe/core");
     tsc({
-      extends: join(root, "packages/core/tsconfig.json"),
+      extends: join(root, "tsconfig.base.json"),
       compilerOptions: {
-        composite: false,
+        declaration: true,
         emitDeclarationOnly: true,
         outDir: join(installed, "dist"),
         rootDir: join(root, "packages/core/src"),

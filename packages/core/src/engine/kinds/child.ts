@@ -4,7 +4,6 @@ import { ChildWorkflowError, ExpressionError, LimitExceededError, StepTimeoutErr
 import type { Delivery } from "../inputs.ts";
 import { dataAt, evaluate } from "../expressions.ts";
 import { completeNode, failNode, openNode } from "../flow.ts";
-import type { Pointer } from "../state.ts";
 import { storeError } from "../stored-error.ts";
 import type { Turn } from "../turn.ts";
 import { withoutBranches, type KindHandler } from "./handler.ts";
