@@ -49,7 +49,15 @@ describe("the builder's types", () => {
        export const begun = workflow<{ n: number }>().use(charged).saga((b) => b.runWorkflow("x").waitFor("e", "k"));
        export const definition = begun.endWorkflow().build("x", 1);`,
     );
-    const compilerOptions = { strict: true, target: "es2024", module: "nodenext", declaration: true, types: [] };
+    const typeRoots = [join(root, "node_modules/@types")];
+    const compilerOptions = {
+      strict: true,
+      target: "es2024",
+      module: "nodenext",
+      declaration: true,
+      types: ["node"],
+      typeRoots,
+    };
     expect(tsc({ compilerOptions, files: [file] })).toBe("");
     expect(readFileSync(join(folder, "library.d.ts"), "utf8")).toContain('import("@wfe/core").ContainerBuilder<');
   });
