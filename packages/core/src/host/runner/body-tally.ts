@@ -6,7 +6,7 @@ export class BodyTally {
   readonly #max: number;
   #running = 0;
   #leftBehind = 0;
-  #waiting: Set<() => void> = new Set();
+  #waiting: Set<{ pump(): void }> = new Set();
   #going = false;
 
   constructor(max: number) {
@@ -44,9 +44,9 @@ export class BodyTally {
     this.#goOn();
   }
 
-  /** Calls `goOn` once, when there may be room again. */
-  whenThereIsRoom(goOn: () => void): void {
-    this.#waiting.add(goOn);
+  /** Pumps the workflow once, when there may be room again. */
+  whenThereIsRoom(workflow: { pump(): void }): void {
+    this.#waiting.add(workflow);
   }
 
   #goOn(): void {
@@ -58,7 +58,7 @@ export class BodyTally {
       // All of them: one may have nothing to run any more. Those that find no room come back.
       const waiting = this.#waiting;
       this.#waiting = new Set();
-      for (const goOn of waiting) goOn();
+      for (const workflow of waiting) workflow.pump();
     });
   }
 }

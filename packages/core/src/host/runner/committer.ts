@@ -49,8 +49,6 @@ export class Committer {
   #paused = false;
   /** Raised when everything under way is given up. */
   #epoch = 0;
-  /** Turns taken and not settled. */
-  #unsettled = 0;
   #lastSuccessAt = Number.NEGATIVE_INFINITY;
   #retryFlights = 0;
   #retriesWaiting: RetryBatch[] = [];
@@ -62,11 +60,6 @@ export class Committer {
     this.#mayCommit = mayCommit;
     this.#persistence = core.providers.persistence;
     this.#maxBatch = Math.max(core.options.limits.batch, 1_000);
-  }
-
-  /** Turns and sources that are not settled yet. */
-  get pending(): number {
-    return this.#queue.length + this.#unsettled;
   }
 
   /** The source's `takeTurn` is called with the next flush. */
@@ -90,7 +83,6 @@ export class Committer {
     this.#epoch += 1;
     this.#queue = [];
     this.#retriesWaiting = [];
-    this.#unsettled = 0;
     // The call under way may hang for long; the next lease's turns are not to wait for it.
     this.#flushing = false;
   }
@@ -122,7 +114,6 @@ export class Committer {
       const turn = source.takeTurn();
       if (turn !== undefined) batch.push({ source, turn });
     }
-    this.#unsettled += batch.length;
     return batch;
   }
 
@@ -143,7 +134,6 @@ export class Committer {
       if (epoch === this.#epoch) this.#failed(batch, error);
       return;
     }
-    if (epoch === this.#epoch) this.#unsettled -= batch.items.length;
     this.#lastSuccessAt = this.#core.runtime.clock.monotonic();
     // The answer may have been long in coming: what it leads to begins only under a lease that can be relied upon.
     this.#mayCommit();
@@ -181,7 +171,6 @@ export class Committer {
     const unknown = !(error instanceof StoreError && error.outcome === "not-applied");
     if (unknown && tries < mostPermanentTries) return this.#retryLater({ items: batch.items, tries, firstFailedAt });
     // Whether an unknown one was stored is for the journal to say: the workflow is loaded again.
-    this.#unsettled -= 1;
     if (unknown) alone.source.settle({ outcome: "hole" });
     else alone.source.settle({ outcome: "failed", error: error });
   }
@@ -200,7 +189,6 @@ export class Committer {
       return;
     }
     const items = batch.items.filter(({ source }) => !source.gone);
-    this.#unsettled -= batch.items.length - items.length;
     if (items.length === 0) return this.#retryWaiting();
     this.#retryFlights += 1;
     const flight = this.#send({ ...batch, items }).then(() => {

@@ -28,6 +28,8 @@ export class Dispatcher {
   #sweep: Promise<void> = Promise.resolve();
   #again = false;
   #queueHinted = true;
+  /** The queue is the store's due index: it has given claimed workflows, so that asking the store as well asks twice. */
+  #queueClaims = false;
   /** More was due than there were slots. */
   #starved = false;
   #pollTimer: Timer | undefined;
@@ -111,28 +113,38 @@ export class Dispatcher {
     this.#starved = limit <= 0;
     if (this.#starved) return;
     const request: ClaimRequest = { lease, limit, definitions, format: recordFormat };
-    if (this.#queueHinted) await this.#pullFromQueue(request);
+    const asksQueue = this.#queueHinted;
+    const pulled = asksQueue ? await this.#pullFromQueue(request) : 0;
     const left = Math.min(limit, this.#options.freeSlots());
     if (left <= 0) {
       this.#starved = true;
       return;
     }
-    const claimed = await this.#core.providers.persistence.claim({ ...request, limit: left });
-    this.#take(claimed);
-    if (claimed.length >= left) this.#again = true;
-    else if (!this.#again) await this.#lookAhead(request, claimed.length > 0);
+    const claimed = asksQueue && this.#queueClaims ? 0 : await this.#claim({ ...request, limit: left });
+    if (pulled >= limit || claimed >= left) this.#again = true;
+    else if (!this.#again) await this.#lookAhead(request, pulled + claimed > 0);
   }
 
-  async #pullFromQueue(request: ClaimRequest): Promise<void> {
-    const { queue, persistence } = this.#core.providers;
+  async #claim(request: ClaimRequest): Promise<number> {
+    const claimed = await this.#core.providers.persistence.claim(request);
+    this.#take(claimed);
+    return claimed.length;
+  }
+
+  /** Gives how many were taken or tried. */
+  async #pullFromQueue(request: ClaimRequest): Promise<number> {
+    const { queue } = this.#core.providers;
     this.#queueHinted = false;
     const { claimed, candidates } = await queue.pull({ ...request, visibilityMs: this.#core.options.leaseMs });
     this.#take(claimed);
+    this.#queueClaims ||= claimed.length > 0;
     if (candidates.length > 0) {
-      this.#take(await persistence.claim({ ...request, runs: candidates.map(({ run }) => run) }));
+      await this.#claim({ ...request, runs: candidates.map(({ run }) => run) });
       await queue.remove(candidates);
     }
-    this.#queueHinted ||= claimed.length + candidates.length >= request.limit;
+    const pulled = claimed.length + candidates.length;
+    this.#queueHinted ||= pulled >= request.limit;
+    return pulled;
   }
 
   #take(claimed: readonly ClaimedWorkflow[]): void {

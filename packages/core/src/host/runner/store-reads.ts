@@ -5,7 +5,7 @@ import type {
   PullResult,
   RowWrite,
 } from "../../providers/persistence-provider.ts";
-import type { DeliverResult, NewDelivery, Run, StoredTurn, WorkflowRow } from "../../providers/records.ts";
+import type { Run, StoredTurn, WorkflowRow } from "../../providers/records.ts";
 import { persistently } from "../core/back-off.ts";
 import { Batcher } from "../core/batcher.ts";
 import type { HostCore } from "../core/host-core.ts";
@@ -33,7 +33,6 @@ export class StoreReads {
   readonly #loads: Batcher<Run, LoadedWorkflow | undefined>;
   readonly #pulls: Batcher<PullRequest, PullResult>;
   readonly #rows: Batcher<RowRequest, boolean>;
-  readonly #deliveries: Batcher<NewDelivery, DeliverResult>;
   readonly #finds: Batcher<WorkflowKey, WorkflowRow | undefined>;
 
   /** `wanted`: whether calls that failed are still worth another try. */
@@ -42,11 +41,10 @@ export class StoreReads {
     this.#wanted = wanted;
     const { clock } = core.runtime;
     const { persistence } = core.providers;
-    const { batch, inboxDeliveries } = core.options.limits;
+    const { batch } = core.options.limits;
     this.#loads = new Batcher(clock, Math.min(batch, mostLoaded), (runs) => persistence.load(runs));
     this.#pulls = new Batcher(clock, batch, (requests) => persistence.pull(requests));
     this.#rows = new Batcher(clock, batch, (writes) => persistence.writeRows(writes));
-    this.#deliveries = new Batcher(clock, batch, (deliveries) => persistence.deliver(deliveries, inboxDeliveries));
     this.#finds = new Batcher(clock, batch, (keys) => findAll(persistence, keys));
   }
 
@@ -61,10 +59,6 @@ export class StoreReads {
   /** false: the claim is lost. */
   writeRow(write: RowRequest): Promise<boolean> {
     return this.#persistently(() => this.#rows.add(write));
-  }
-
-  deliver(delivery: NewDelivery): Promise<DeliverResult> {
-    return this.#persistently(() => this.#deliveries.add(delivery));
   }
 
   async find(namespace: string, ids: readonly string[]): Promise<readonly (WorkflowRow | undefined)[]> {

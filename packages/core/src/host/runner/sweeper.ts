@@ -12,6 +12,8 @@ export interface SweeperOptions {
 const batch = 500;
 /** Calls of one round: the rest waits for the next. */
 const mostCalls = 20;
+/** How often, at least, it looks whether a host has died: the store may know of a process that is gone long before its lease ends. */
+const lookMs = 1_000;
 /** How often retention deletes. */
 const purgePeriodMs = 60_000;
 
@@ -23,6 +25,7 @@ export class Sweeper {
   readonly #core: HostCore;
   readonly #options: SweeperOptions;
   #timer: Timer | undefined;
+  #lookTimer: Timer | undefined;
   #stopped = false;
   #purgedAt = Number.NEGATIVE_INFINITY;
   #lagMs = 0;
@@ -41,6 +44,7 @@ export class Sweeper {
   async start(): Promise<void> {
     await this.takeFromTheDead();
     this.#schedule();
+    this.#scheduleLook();
   }
 
   takeFromTheDead(): Promise<void> {
@@ -53,6 +57,22 @@ export class Sweeper {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#lookTimer?.cancel();
+  }
+
+  #scheduleLook(): void {
+    const { clock, random } = this.#core.runtime;
+    const { leaseMs } = this.#core.options;
+    const delayMs = Math.min(lookMs, leaseMs / 2) * (0.9 + random() * 0.2);
+    if (this.#stopped) return;
+    const plannedAt = clock.monotonic() + delayMs;
+    const look = async (): Promise<void> => {
+      // Where time has leapt (a machine that slept), hosts are to renew their leases before any of them is reaped.
+      const leapt = clock.monotonic() - plannedAt > leaseMs / 3;
+      if (!leapt) await this.takeFromTheDead();
+      this.#scheduleLook();
+    };
+    this.#lookTimer = clock.setTimer(delayMs, () => void look(), { background: true });
   }
 
   #schedule(): void {

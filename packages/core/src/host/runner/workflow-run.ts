@@ -350,7 +350,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     for (const pointer of this.#work.ready) {
       if (this.#bodies.has(pointer) || ended?.has(pointer) === true) continue;
       if (bodies.isFull) {
-        bodies.whenThereIsRoom(() => this.pump());
+        bodies.whenThereIsRoom(this);
         break;
       }
       if (needsBegin(definition, this.#state, pointer)) {
