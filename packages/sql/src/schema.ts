@@ -103,6 +103,11 @@ function workflowTables(db: Kysely<any>, dialect: Dialect): Statement[] {
       "=",
       sql.lit(1),
     ),
+    index(db, "wfe_workflows_suspended", "wfe_workflows", ["namespace", "definition", "created_at", "run"]).where(
+      "status",
+      "=",
+      sql.lit("suspended"),
+    ),
     index(db, "wfe_workflows_completed", "wfe_workflows", ["completed_at"]).where(sql.ref("ended"), "=", sql.lit(1)),
 
     table(db, "wfe_tags", dialect, (tags) =>

@@ -9,21 +9,26 @@ const waitsFor = (event: string) => sql<boolean>`waits_for(${event})`;
 describe("listGroups", () => {
   it("are one for each final status and one for the rest, of every definition", () => {
     expect(listGroups({ namespace }, [7])).toEqual([
-      { definition: 7, finalStatus: "completed" },
-      { definition: 7, finalStatus: "failed" },
-      { definition: 7, finalStatus: "terminated" },
-      { definition: 7, finalStatus: null },
+      { definition: 7, status: "completed" },
+      { definition: 7, status: "failed" },
+      { definition: 7, status: "terminated" },
+      { definition: 7, status: null },
     ]);
     expect(listGroups({ namespace, status: ["failed", "waiting", "runnable"] }, [7, 8])).toEqual([
-      { definition: 7, finalStatus: "failed" },
-      { definition: 7, finalStatus: null },
-      { definition: 8, finalStatus: "failed" },
-      { definition: 8, finalStatus: null },
+      { definition: 7, status: "failed" },
+      { definition: 7, status: null },
+      { definition: 8, status: "failed" },
+      { definition: 8, status: null },
     ]);
   });
 
+  it("have one for what is suspended, where nothing else that has not ended is asked for", () => {
+    expect(listGroups({ namespace, status: "suspended" }, [7])).toEqual([{ definition: 7, status: "suspended" }]);
+    expect(listGroups({ namespace, status: ["suspended", "waiting"] }, [7])).toEqual([{ definition: 7, status: null }]);
+  });
+
   it("of what waits for an event are those that have not ended", () => {
-    expect(listGroups({ namespace, waitingForEvent: "paid" }, [7])).toEqual([{ definition: 7, finalStatus: null }]);
+    expect(listGroups({ namespace, waitingForEvent: "paid" }, [7])).toEqual([{ definition: 7, status: null }]);
     expect(listGroups({ namespace, waitingForEvent: "paid", status: "failed" }, [7])).toEqual([]);
   });
 });
@@ -31,7 +36,7 @@ describe("listGroups", () => {
 describe("workflowList", () => {
   it("asks for the rest of a group by its place", () => {
     const list = workflowList(queryBuilder("postgres"), { namespace, status: "waiting" }, waitsFor);
-    const query = list.rows({ definition: 7, finalStatus: null }, { limit: 3, cursor: "1000.5" });
+    const query = list.rows({ definition: 7, status: null }, { limit: 3, cursor: "1000.5" });
     expect(query.sql).toBe(
       'select "run", "created_at" from "wfe_workflows" where "namespace" = $1 and "definition" = $2 and "ended" = 0' +
         ' and "status" in ($3) and ("created_at", "run") < ($4, $5) order by "created_at" desc, "run" desc limit $6',
@@ -49,7 +54,7 @@ describe("workflowList", () => {
   it("refuses a cursor that no list has given", () => {
     const list = workflowList(queryBuilder("sqlite"), { namespace }, waitsFor);
     for (const cursor of ["", "5", "a.b", "1.2.3", "1.-2"]) {
-      expect(() => list.rows({ definition: 7, finalStatus: null }, { limit: 3, cursor })).toThrow(InvalidOptionError);
+      expect(() => list.rows({ definition: 7, status: null }, { limit: 3, cursor })).toThrow(InvalidOptionError);
     }
   });
 });
