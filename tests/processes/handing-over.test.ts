@@ -68,7 +68,7 @@ it("hands its work over within a second when it is stopped", async () => {
   expect(one.told("aborted")).toEqual([{ workflow: "held", reason: "stopping" }]);
   // It was interrupted, and has not failed.
   expect(second.key).toBe(first.key);
-  writeFileSync(store.path("go.2"), "");
+  writeFileSync(store.path(`go.${second.attempt}`), "");
   expect(await handle.result({ timeout: "10s" })).toMatchObject({ stay: { by: two.pid }, last: two.pid });
 });
 
