@@ -117,8 +117,11 @@ async function openStore(target: Target, options: SqliteOptions, runtime: Runtim
   });
   try {
     await migrate(transactions, target.name, runtime.randomId());
-    // A write transaction, so that a file that cannot be written is found now.
-    const storeId = await transactions.write(storeIdOf);
+    // In a write transaction, so that a file that cannot be written is found now. Where somebody else writes, it can be: and that may
+    // be the caller, in a transaction of its own that is to take what the store is opened for.
+    let storeId = "";
+    const wrote = transactions.tryWrite((session) => (storeId = storeIdOf(session)));
+    if (!wrote) storeId = await transactions.read(storeIdOf);
     return { target, runtime, clock: runtime.clock, now, transactions, callers: new WeakMap(), storeId };
   } catch (error) {
     if (target.shared === undefined) transactions.session.db.close();
