@@ -22,7 +22,7 @@ interface Reader {
 
 /**
  * Plays one random interleaving for each of some workflows that share hosts: events are published and workflows started while
- * hosts come, go and die in the middle of what they do. Throws where any of them reads other than it has to.
+ * hosts come, go and die in the middle of what they do, or cannot reach the store for a while. Throws where any of them reads other than it has to.
  */
 export async function playInterleavings(store: StoreKind, seed: number, readers: number): Promise<void> {
   const random = randomFrom(seed);
@@ -39,6 +39,8 @@ class Play implements AsyncDisposable {
   /** Runs nothing and never dies: who has to know that something was published asks it. */
   readonly #client: WorkflowHost;
   #hosts: WorkflowHost[] = [];
+  /** Those whose line to the store is not open. */
+  readonly #lines: Set<WorkflowHost> = new Set();
   #allCompleted = false;
 
   constructor(store: StoreKind, random: Random, seed: number, readers: number) {
@@ -80,7 +82,8 @@ class Play implements AsyncDisposable {
     else if (dice < 84) await this.#world.settle();
     else if (dice < 90) await this.#world.clock.advance(random.pick([1, 50, 800, 3_000]));
     else if (dice < 95) await this.#startHost();
-    else if (dice < 98) this.#killHost();
+    else if (dice < 97) this.#killHost();
+    else if (dice < 99) this.#changeLine();
     else await this.#stopHost();
   }
 
@@ -98,7 +101,7 @@ class Play implements AsyncDisposable {
       if (random.chance(0.2)) {
         await turns(random.below(3));
         this.#kill(host);
-      } else if (random.chance(0.5)) {
+      } else if (random.chance(0.5) && !this.#lines.has(host)) {
         await published;
         return;
       }
@@ -130,14 +133,27 @@ class Play implements AsyncDisposable {
     if (this.#hosts.length > 0) this.#kill(this.#random.pick(this.#hosts));
   }
 
+  /** A host that is alive cannot reach the store, or hears no answer; or again it can. */
+  #changeLine(): void {
+    if (this.#hosts.length === 0) return;
+    const host = this.#random.pick(this.#hosts);
+    const line = this.#lines.has(host) ? "open" : this.#random.pick(["cut", "deaf"] as const);
+    this.#world.setLine(host, line);
+    if (line === "open") this.#lines.delete(host);
+    else this.#lines.add(host);
+  }
+
   #kill(host: WorkflowHost): void {
     this.#world.kill(host);
     this.#hosts = this.#hosts.filter((other) => other !== host);
   }
 
   async #stopHost(): Promise<void> {
-    const host = this.#hosts.pop();
-    await host?.stop({ timeout: 0 });
+    const [host] = this.#hosts;
+    if (host === undefined) return;
+    this.#hosts = this.#hosts.filter((other) => other !== host);
+    this.#lines.delete(host);
+    await this.#world.stop(host);
   }
 
   /** Starts what was not started, publishes what is missing, and lets everything end. */
@@ -147,6 +163,8 @@ class Play implements AsyncDisposable {
     for (const reader of this.#readers) {
       while (this.#eligible(reader) < reader.total) await this.#publish(reader);
     }
+    for (const host of this.#lines) this.#world.setLine(host, "open");
+    this.#lines.clear();
     if (this.#hosts.length === 0) await this.#startHost();
     for (let tries = 0; tries < 20; tries += 1) {
       const completed = await this.#client.countWorkflows({ tag: "reader", status: "completed" });

@@ -180,9 +180,7 @@ export class Model {
   resume(order: Order): boolean {
     if (this.phase !== "suspended") return false;
     this.#take(() => {
-      this.phase = "active";
-      this.error = null;
-      this.#resumeHeld(order);
+      this.#activate(order);
     }, order);
     return true;
   }
@@ -203,10 +201,8 @@ export class Model {
     const [stuck] = this.#waits("stuck");
     if (stuck === undefined) return false;
     this.#take(() => {
-      this.phase = "active";
-      this.error = null;
+      this.#activate(order);
       this.#resume(stuck.task, (gen) => gen.next());
-      this.#resumeHeld(order);
     }, order);
     return true;
   }
@@ -229,8 +225,8 @@ export class Model {
         const { onCrash } = frame.node;
         if (frame.env.task.wait !== wait) continue;
         frame.begun = false;
-        const failure = { message: "may have been running", stepId: frame.node.id, noRetry: true };
-        this.#resume(frame.env.task, (gen) => gen.throw(new Failed(failure, onCrash === "suspend")));
+        const failure = { message: "may have been running", stepId: frame.node.id };
+        this.#resume(frame.env.task, (gen) => gen.throw(new Failed(failure, onCrash === "suspend" ? "suspend" : "fail")));
         this.#drain();
       }
     }, order);
@@ -261,7 +257,8 @@ export class Model {
     const ending = this.#ending ?? { kind: "completed" };
     root.shields.push({ depth: -1 });
     const undoes = ending.kind === "failed" || (ending.kind === "terminated" && ending.compensate);
-    if (undoes) yield* this.#undo(env, saga, []);
+    const toUndo = saga.log.length > 0 || this.#stragglers.some((one) => one.saga === saga && one.until === null);
+    if (undoes && toUndo) yield* this.#undo(env, saga, []);
     this.#finalize(ending);
   }
 
@@ -322,7 +319,7 @@ export class Model {
       const stopping = env.task.pending !== null && deliverable(env.task, env.task.pending);
       const retry = typeof onError === "object" ? onError : undefined;
       const again = retry !== undefined && frame.retries < retry.maxRetries && failure.fatal !== true;
-      if (!stopping && again && failure.noRetry !== true && (retry.when?.(new Error(failure.message)) ?? true)) {
+      if (!stopping && again && failed.crash === undefined && (retry.when?.(new Error(failure.message)) ?? true)) {
         const full = Math.min(retry.intervalMs * retry.backoff ** frame.retries, retry.maxIntervalMs);
         frame.retries++;
         frame.attempt++;
@@ -330,7 +327,7 @@ export class Model {
         continue;
       }
       const behavior = retry?.then ?? (onError as Exclude<typeof onError, object>);
-      if ((behavior === "suspend" || failed.suspends) && !stopping) {
+      if ((behavior === "suspend" || failed.crash === "suspend") && !stopping) {
         this.phase = "suspended";
         this.error = failure;
         yield { kind: "held", frame };
@@ -650,6 +647,7 @@ export class Model {
         .flatMap((one) => [...flat(one.inner), ...(one.node.compensation === undefined ? [] : [one])]);
     const records = [...flat(saga.log), ...own];
     for (;;) {
+      while (this.phase === "suspended") yield { kind: "paused", task: env.task };
       const record = records.shift();
       while (
         this.#stragglers.some((one) => one.saga === saga && !one.ended && (record !== undefined || one.until === null))
@@ -891,22 +889,22 @@ export class Model {
   #endHere(ending: Ending, env: Env, task: Task, wait: Wait): void {
     this.#endRoot(ending);
     if (env.hook !== null && task.wait === wait) this.#stop(env.hook.task, new Stop(env.hook));
+    // It was told to stop before, and had only this to end.
+    if (task.wait === wait) this.#resume(task, (gen) => gen.next());
   }
 
   #endRoot(ending: Ending): void {
     if (this.#ending !== null) return;
     this.#ending = ending;
-    const resumes = ending.kind === "terminated" && this.phase === "suspended";
-    if (resumes) {
-      this.phase = "active";
-      this.error = null;
-    }
     this.#stop(this.#root, new Stop(this.#rootScope));
-    if (resumes) this.#resumeHeld(new Map());
+    if (ending.kind === "terminated" && this.phase === "suspended") this.#activate(new Map());
   }
 
-  /** Held by an error: each begins again, with a new count of retries. */
-  #resumeHeld(order: Order): void {
+  /** What was held by an error begins again, with a new count of retries. */
+  #activate(order: Order): void {
+    this.phase = "active";
+    this.error = null;
+    for (const { task } of this.#waits("paused")) this.#resume(task, (gen) => gen.next());
     for (const { frame } of this.#sorted(this.#waits("held"), order)) {
       frame.attempt++;
       frame.retries = 0;
@@ -1051,6 +1049,8 @@ type Wait =
   | { readonly kind: "workflow"; readonly frame: Frame }
   | { readonly kind: "held"; readonly frame: Frame }
   | { readonly kind: "stragglers"; readonly task: Task; readonly saga: Saga }
+  /** An undoing of a suspended workflow. */
+  | { readonly kind: "paused"; readonly task: Task }
   | { readonly kind: "stuck"; readonly task: Task }
   | { readonly kind: "end"; readonly env: Env; readonly ending: Ending }
   | { readonly kind: "terminate"; readonly env: Env; readonly failure: Failure };
@@ -1170,12 +1170,12 @@ type NodeEnding =
 
 class Failed extends Error {
   readonly failure: Failure;
-  /** A crash that is to suspend. */
-  readonly suspends: boolean;
-  constructor(failure: Failure, suspends = false) {
+  /** What the step does about a crash; there is no retry then. */
+  readonly crash: "fail" | "suspend" | undefined;
+  constructor(failure: Failure, crash?: "fail" | "suspend") {
     super(failure.message);
     this.failure = failure;
-    this.suspends = suspends;
+    this.crash = crash;
   }
 }
 

@@ -26,8 +26,6 @@ export interface Failure {
   readonly stepId: string;
   /** Repeating cannot help, here and further out. */
   readonly fatal?: boolean;
-  /** Repeating this step cannot help. */
-  readonly noRetry?: boolean;
 }
 
 /** What a body is given: the model and the engine must agree on all of it. */

@@ -311,3 +311,92 @@ describe.each(stores)("several hosts on $name", (store) => {
     expect(ran).toEqual(["attempt 1", "attempt 2", "tail after second"]);
   });
 });
+
+describe.each(stores)("a host that cannot reach its store, on $name", (store) => {
+  it("tells its bodies, is replaced, and comes back as a host that holds nothing", async () => {
+    await using world = new World(store);
+    const reasons: unknown[] = [];
+    const ran: string[] = [];
+    const definition = workflow()
+      .then(async (_, ctx) => {
+        ran.push(`attempt ${ctx.step.attempt}`);
+        if (ctx.step.attempt > 1) return "second";
+        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        return new Promise<string>((resolve) => {
+          ctx.signal.addEventListener("abort", () => resolve("first"));
+        });
+      })
+      .as("result")
+      .build("w", 1);
+    const first = await world.start([definition], { name: "first" });
+    const { id } = await first.startWorkflow(definition, {});
+    await world.settle();
+    world.setLine(first, "cut");
+    const second = await world.start([definition], { name: "second" });
+    await world.clock.advance("30s");
+    expect(reasons).toMatchObject([{ code: "STEP_ABORTED", reason: "lease-lost" }]);
+    expect(await second.handle(definition, id).result()).toEqual({ result: "second" });
+    world.setLine(first, "open");
+    await world.clock.advance("30s");
+    expect(ran).toEqual(["attempt 1", "attempt 2"]);
+    expect(await first.health()).toMatchObject({ ok: true, lease: "alive" });
+    await second.stop();
+    const later = await first.startWorkflow(definition, {});
+    await world.settle();
+    await first.terminateWorkflow(later.id);
+  });
+
+  it("repeats what may or may not have been stored, so that it counts once", async () => {
+    await using world = new World(store);
+    const { step, counts } = recorder();
+    const definition = workflow<{ list: number[] }>()
+      .whileDo(
+        (data) => data.list.length < 4,
+        (b) =>
+          b
+            .then((data) => data.list.length)
+            .output((data, n) => ({ list: [...data.list, n] }))
+            .waitFor("go", "")
+            .then(step("went")),
+      )
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const client = world.host([definition]);
+    const { id } = await client.startWorkflow(definition, { list: [] });
+    for (let round = 0; round < 4; round += 1) {
+      await world.settle();
+      world.setLine(host, "deaf");
+      await client.publishEvent("go", "", round);
+      await world.clock.advance("1s");
+      world.setLine(host, "open");
+      await world.clock.advance("10s");
+    }
+    expect(await client.getWorkflow(id)).toMatchObject({ status: "completed", data: { list: [0, 1, 2, 3] } });
+    expect(counts()["went"]).toBeGreaterThanOrEqual(4);
+    const completed = (await historyOf(client, id)).filter(
+      ({ kind, stepId }) => kind === "step-completed" && stepId?.endsWith("went"),
+    );
+    expect(completed).toHaveLength(4);
+  });
+
+  it("rejects calls of callers in the end, and takes them again when it can", async () => {
+    await using world = new World(store);
+    const definition = workflow()
+      .then(() => 1)
+      .build("w", 1);
+    const host = await world.start([definition]);
+    world.setLine(host, "cut");
+    const started = host.startWorkflow(definition, {}, { id: "w-1" }).then(
+      () => "started",
+      (error: unknown) => (error as { code?: string }).code,
+    );
+    await world.clock.advance("5m");
+    expect(["started", "STORE_UNREACHABLE"]).toContain(
+      await Promise.race([started, Promise.resolve().then(() => started)]),
+    );
+    world.setLine(host, "open");
+    await world.clock.advance("1m");
+    const again = await host.startWorkflow(definition, {}, { id: "w-1" });
+    await again.result();
+  });
+});

@@ -1,19 +1,30 @@
-import type { Clock, Provider, Runtime } from "@wfe/core/providers";
+import { StoreError, type Clock, type Provider, type Runtime } from "@wfe/core/providers";
+
+/** How a host reaches its store. `cut`: no call arrives. `deaf`: calls take effect, and their answers are lost. */
+export type Line = "open" | "cut" | "deaf";
 
 /**
  * Stands between a host and everything outside of it, and cuts it off from one moment to the next, as `kill -9` does: no call
  * reaches the store any more, no answer comes back, no timer fires. Calls that had reached the store by then take effect.
  *
  * Bodies that run go on, as an outside service would that they had called: what they return reaches nobody.
+ *
+ * It also cuts the line to the store, while the host lives: see {@link Line}.
  */
 export class KillSwitch {
   #killed = false;
+  #line: Line = "open";
   #onKill: (() => void)[] = [];
 
   kill(): void {
     this.#killed = true;
     for (const release of this.#onKill) release();
     this.#onKill = [];
+  }
+
+  /** Changes how the store is reached, from the next call on. */
+  set line(line: Line) {
+    this.#line = line;
   }
 
   runtime(runtime: Runtime): Runtime {
@@ -72,15 +83,21 @@ export class KillSwitch {
       get: (target, key) => {
         const member: unknown = Reflect.get(target, key, target);
         if (typeof member !== "function") return member;
-        return (...args: unknown[]) => this.#call(() => Reflect.apply(member, target, args) as unknown);
+        // What is not asynchronous (`hints`, `subscribe`...) is no call over the line.
+        const local = key === "hints" || key === "subscribe" || (key === "publish" && "hasListeners" in target);
+        return (...args: unknown[]) => this.#call(() => Reflect.apply(member, target, args) as unknown, local);
       },
     });
   }
 
-  #call(call: () => unknown): unknown {
+  #call(call: () => unknown, local: boolean): unknown {
     if (this.#killed) return never();
+    if (local) return call();
+    if (this.#line === "cut") return Promise.reject(unreachable("not-applied"));
     const result = call();
-    return result instanceof Promise ? this.#answer(() => result) : result;
+    if (!(result instanceof Promise)) return result;
+    if (this.#line === "deaf") return this.#answer(() => result.then(() => Promise.reject(unreachable("unknown"))));
+    return this.#answer(() => result);
   }
 
   #answer<T>(call: () => Promise<T>): Promise<T> {
@@ -96,6 +113,13 @@ export class KillSwitch {
       );
     });
   }
+}
+
+function unreachable(outcome: "not-applied" | "unknown"): StoreError {
+  return new StoreError("STORE_UNREACHABLE", "the store cannot be reached: the line is cut", {
+    outcome,
+    transient: true,
+  });
 }
 
 function never<T>(): Promise<T> {

@@ -1,6 +1,6 @@
 import { type WorkflowDefinition, type WorkflowDetails, WorkflowHost, type WorkflowHostOptions } from "@wfe/core";
 import { TestClock, testRuntime } from "@wfe/core/testing";
-import { KillSwitch } from "./kill-switch.ts";
+import { KillSwitch, type Line } from "./kill-switch.ts";
 import type { StoreKind, TestStore } from "./stores.ts";
 
 let ids = 0;
@@ -57,6 +57,24 @@ export class World implements AsyncDisposable {
     this.#hosts.delete(host);
   }
 
+  /** Stops a host at once. What it does in vain (bodies that take no notice, a store that is out of reach) gets the time it takes. */
+  async stop(host: WorkflowHost): Promise<void> {
+    let stopped = false;
+    const stopping = host.stop({ timeout: 0 }).finally(() => {
+      stopped = true;
+    });
+    await this.clock.settle();
+    while (!stopped) await this.clock.advance("10s");
+    await stopping;
+    this.#hosts.delete(host);
+  }
+
+  /** Changes how a host reaches the store, from its next call on. */
+  setLine(host: WorkflowHost, line: Line): void {
+    const killSwitch = this.#hosts.get(host);
+    if (killSwitch !== undefined) killSwitch.line = line;
+  }
+
   /** Runs one workflow on a host of its own to its end, or to where only somebody outside can move it. */
   async run<Data, Result>(
     definition: WorkflowDefinition<Data, Result>,
@@ -97,19 +115,11 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const host of this.#hosts.keys()) await this.#stop(host);
+    for (const [host, killSwitch] of [...this.#hosts]) {
+      killSwitch.line = "open";
+      await this.stop(host);
+    }
     this.#store.remove();
-  }
-
-  /** Stops a host whose bodies may take no notice: it gives them some time, which has to pass. */
-  async #stop(host: WorkflowHost): Promise<void> {
-    let stopped = false;
-    const stopping = host.stop({ timeout: 0 }).finally(() => {
-      stopped = true;
-    });
-    await this.clock.settle();
-    while (!stopped) await this.clock.advance("10s");
-    await stopping;
   }
 }
 

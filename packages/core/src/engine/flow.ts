@@ -342,7 +342,9 @@ function afterEnd(turn: Turn, branchId: number, step: string, ending: Ending): v
     if (turn.pointer(rootPointer)?.ending != null || isUndoing(turn.draft, branchId))
       return finalize(turn, { kind: "terminated", ...how });
     terminateWorkflow(turn, how);
-    return leaveHook(turn, branchId);
+    leaveHook(turn, branchId);
+    // In a scope that was ending already nothing has closed it.
+    return branchDone(turn, branchId, { kind: "cancelled" });
   }
   if (branch.stopping) return branchDone(turn, branchId, { kind: "cancelled" });
   if (ending.kind === "failed" && ending.behavior === "fail")

@@ -95,20 +95,26 @@ export function settleSaga(turn: Turn, saga: Pointer, error: StoredError | undef
 
 /** Whether bodies or children that were stopped are still at it. With nothing to undo, only children are waited for. */
 export function waitsForStragglers(state: WorkflowState, saga: Pointer): boolean {
-  const undoes = saga.scope?.walk?.next != null || (saga.scope?.walk?.stack.length ?? 0) > 0;
+  const walk = saga.scope?.walk;
+  const undoes = walk?.next != null || (walk?.stack ?? []).some(({ own, resume }) => own !== null || resume !== null);
   for (const straggler of state.stragglers.values()) {
     if (straggler.saga === saga.id && !straggler.ended && (straggler.until === null || undoes)) return true;
   }
   return false;
 }
 
+/** Whether an undoing can go on without the journal. While the workflow is suspended, it stands still. */
+export function canStepUndo(state: WorkflowState, saga: Pointer): boolean {
+  const walk = saga.scope?.walk;
+  if (saga.status !== "undoing" || walk == null || walk.current !== null || walk.next !== null) return false;
+  return state.phase === "active" && !waitsForStragglers(state, saga);
+}
+
 /** Goes on with an undoing as far as is possible without the journal. */
 export function stepUndo(turn: Turn, id: number): void {
   const saga = turn.pointer(id);
   const walk = saga?.scope?.walk;
-  if (saga === undefined || walk == null || saga.status !== "undoing" || walk.current !== null || walk.next !== null)
-    return;
-  if (waitsForStragglers(turn.draft, saga)) return;
+  if (saga === undefined || walk == null || !canStepUndo(turn.draft, saga)) return;
   const top = walk.stack.at(-1);
   if (top?.own != null) return undoRecord(turn, saga, top.own, top.resume, true);
   if (top !== undefined) {

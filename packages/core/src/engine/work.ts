@@ -5,7 +5,7 @@ import type { WaitingFor, WorkflowStatus } from "../providers/records.ts";
 import { dataAt, infoOf, placeAt, type ItemPlace } from "./expressions.ts";
 import { executionId, streamKey, type Data, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
 import type { StoredError } from "./stored-error.ts";
-import { waitsForStragglers } from "./undo.ts";
+import { canStepUndo, waitsForStragglers } from "./undo.ts";
 
 /** What a host has to do for a workflow is read off its state: bodies to run, times to wait for, streams to read. */
 
@@ -148,6 +148,7 @@ export function wantsContinue(state: WorkflowState, maxLoneDeaths: number): bool
   if (isPoison(state, maxLoneDeaths)) return true;
   for (const pointer of state.pointers.values()) {
     if (pointer.crashed || (pointer.status === "ready" && pointer.kind !== "step")) return true;
+    if (canStepUndo(state, pointer)) return true;
   }
   return false;
 }
