@@ -121,6 +121,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   /** Inputs that are decided one by one, since together they were refused. */
   #oneByOne = 0;
   #broken = false;
+  /** Whether a turn of this object has been stored. */
+  #hasAppended = false;
   /** Whether it is at the gate of suspects, or beyond. */
   #suspected = false;
   #lettingGo = false;
@@ -583,6 +585,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
         }
         return this.#drop("conflict", true);
       case "hole":
+        // After it was loaded anew, what the journal holds and what the store says of its end do not fit together.
+        if (this.#origin.kind === "again" && !this.#hasAppended) return this.#quarantine(this.#damage());
         return this.#drop("conflict", true);
       case "failed":
         return this.#refused(flight, result.error);
@@ -594,6 +598,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #applied(flight: Flight, signals: number, behind: boolean, dueAt: number | null | undefined): void {
     const before = this.#state;
     const { state, turn } = flight;
+    this.#hasAppended = true;
     this.#state = state;
     this.#work = flight.work;
     this.#raw = undefined;
@@ -614,6 +619,13 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (turn.create !== undefined) this.#context.poke();
     this.#busy = false;
     this.pump();
+  }
+
+  #damage(): CorruptedRecordError {
+    return new CorruptedRecordError(
+      `the journal of workflow \`${this.#row?.id}\` ends at turn ${this.#state.seq}, and the store refuses the next one: turns are missing. Restore it from a backup`,
+      { workflowId: this.#row?.id },
+    );
   }
 
   /** Tells listeners and waiters here what has been committed. */
