@@ -798,3 +798,228 @@ describe.each(stores)("definitions at the edges, on $name", (store) => {
       expect((await handle?.get())?.data["doubled"]).toEqual(lists[n]?.map((each) => each * 2));
   });
 });
+
+describe.each(stores)("sagas beside and inside of what is cancelled, on $name", (store) => {
+  it("are undone with the workflow when their item is cancelled in the middle", async () => {
+    await using world = new World(store);
+    const { ran } = recorder();
+    const note = (what: string) => (_: unknown, ctx: { item: number }) => {
+      ran.push(`${what} ${ctx.item}`);
+    };
+    const definition = workflow()
+      .forEach(
+        () => [1, 2],
+        (b) =>
+          b.saga((s) =>
+            s
+              .then(note("book"))
+              .compensateWith(note("unbook"))
+              .delay((_, at) => (at.item === 1 ? "1m" : "1h"))
+              .then((_, ctx) => {
+                ran.push(`fail ${ctx.item}`);
+                throw new Error("no");
+              }),
+          ),
+        { concurrency: 2 },
+      )
+      .build("w", 1);
+    expect((await world.run(definition, {})).status).toBe("failed");
+    expect(ran).toEqual(["book 1", "book 2", "fail 1", "unbook 1", "unbook 2"]);
+  });
+
+  it("fail and are gone past without touching the saga beside them", async () => {
+    await using world = new World(store);
+    const { step, failing, ran } = recorder();
+    const definition = workflow()
+      .parallel((p) =>
+        p
+          .branch((b) =>
+            b.saga((s) => s.then(step("a")).compensateWith(step("undo a")).then(failing("b"))).onError("ignore"),
+          )
+          .branch((b) => b.saga((s) => s.then(step("c")).compensateWith(step("undo c")).delay("1m").then(step("d")))),
+      )
+      .then(step("tail"))
+      .build("w", 1);
+    expect((await world.run(definition, {})).status).toBe("completed");
+    expect(ran.toSorted()).toEqual(["a", "b", "c", "d", "tail", "undo a"]);
+    expect(ran.slice(-2)).toEqual(["d", "tail"]);
+  });
+
+  it("that were cancelled by a condition are undone when what is around them fails later", async () => {
+    await using world = new World(store);
+    const { step, failing, ran } = recorder();
+    const definition = workflow<{ stop?: boolean }>()
+      .parallel((p) =>
+        p
+          .branch((b) =>
+            b
+              .saga((s) => s.then(step("a")).compensateWith(step("undo a")).waitFor("never", ""))
+              .cancelWhen((data) => data.stop === true, { proceed: true })
+              .then(step("after")),
+          )
+          .branch((b) =>
+            b
+              .delay("1m")
+              .then(() => true)
+              .output((_, stop) => ({ stop })),
+          ),
+      )
+      .then(failing("bad"))
+      .build("w", 1);
+    expect((await world.run(definition, {})).status).toBe("failed");
+    expect(ran).toEqual(["a", "after", "bad", "undo a"]);
+  });
+
+  it("let `ensure` of what they stop run before they undo", async () => {
+    await using world = new World(store);
+    const { step, failing, ran } = recorder();
+    const definition = workflow()
+      .saga((s) =>
+        s
+          .then(step("a"))
+          .compensateWith(step("undo a"))
+          .parallel((p) =>
+            p
+              .branch((b) => b.delay("1h").ensure((e) => e.delay("1m").then(step("ensured"))))
+              .branch((b) => b.delay("1m").then(failing("bad"))),
+          ),
+      )
+      .onError("ignore")
+      .build("w", 1);
+    expect((await world.run(definition, {})).status).toBe("completed");
+    expect(ran).toEqual(["a", "bad", "ensured", "undo a"]);
+  });
+});
+
+describe.each(stores)("steps whose body a host leaves behind, on $name", (store) => {
+  it.each(["retry", "fail", "suspend"] as const)(
+    "are judged by `onCrash: %s` after a stop that they did not listen to",
+    async (behavior) => {
+      await using world = new World(store);
+      const attempts: number[] = [];
+      const definition = workflow()
+        .then(async (_, ctx) => {
+          attempts.push(ctx.step.attempt);
+          if (attempts.length === 1) await new Promise(() => {});
+        })
+        .id("deaf")
+        .onCrash(behavior)
+        .build("w", 1);
+      const first = await world.start([definition]);
+      const { id } = await first.startWorkflow(definition, {});
+      await world.settle();
+      await world.stop(first);
+      const second = await world.start([definition]);
+      await world.clock.advance("1m");
+      const details = await second.getWorkflow(id);
+      if (behavior === "retry") {
+        expect(details?.status).toBe("completed");
+        expect(attempts).toEqual([1, 2]);
+      } else {
+        expect(details).toMatchObject({
+          status: behavior === "fail" ? "failed" : "suspended",
+          error: { code: "STEP_CRASHED", stepId: "deaf" },
+        });
+        expect(attempts).toEqual([1]);
+      }
+    },
+  );
+
+  it("are not judged where their body ended by the signal", async () => {
+    await using world = new World(store);
+    let runs = 0;
+    const definition = workflow()
+      .then(async (_, ctx) => {
+        runs += 1;
+        if (runs === 1) await untilStopped(_, ctx);
+      })
+      .onCrash("fail")
+      .build("w", 1);
+    const first = await world.start([definition]);
+    const { id } = await first.startWorkflow(definition, {});
+    await world.settle();
+    await world.stop(first);
+    const second = await world.start([definition]);
+    await world.clock.advance("1m");
+    expect((await second.getWorkflow(id))?.status).toBe("completed");
+    expect(runs).toBe(2);
+  });
+});
+
+describe.each(stores)("forks in the middle of things, on $name", (store) => {
+  it("have children, timers, items and persisted data of their own", async () => {
+    await using world = new World(store);
+    const { ran } = recorder();
+    const child = workflow<{ of: string }>()
+      .waitFor<string>("to child", (_, at) => at.workflow.id)
+      .as("got")
+      .build("child", 1);
+    const definition = workflow()
+      .then((_, ctx) =>
+        ctx.persisted === undefined
+          ? ExecutionResult.sleep("1h", { page: 7 })
+          : ExecutionResult.next((ctx.persisted as { page: number }).page),
+      )
+      .as("page")
+      .forEach(
+        () => ["x", "y"],
+        (b) =>
+          b
+            .then((_, ctx) => {
+              ran.push(`item ${ctx.item}`);
+              return ctx.item.toUpperCase();
+            })
+            .as("upper")
+            .runWorkflow(child, (_, at) => ({ of: at.item }))
+            .as("child")
+            .then((data) => `${data.upper} ${data.child.got}`),
+        { as: "all" },
+      )
+      .build("w", 1);
+    const host = await world.start([definition, child]);
+    const original = await host.startWorkflow(definition, {});
+    const answer = async (say: string) => {
+      for (const { id } of (await host.listWorkflows({ definitionId: "child", status: "waiting" })).items) {
+        const of = (await host.getWorkflow(id))?.data["of"];
+        await host.publishEvent("to child", id, `${say} ${of}`);
+      }
+    };
+    await world.clock.advance("30m");
+    const sleeping = await host.forkWorkflow(original.id, { at: (await original.get())?.seq ?? -1 });
+    await world.clock.advance("31m");
+    const inItems = await host.forkWorkflow(original.id, { at: (await original.get())?.seq ?? -1 });
+    await world.clock.advance("1h");
+    expect(await host.countWorkflows({ definitionId: "child", status: "waiting" })).toBe(6);
+    await answer("hello");
+    await world.clock.advance("10s");
+    for (const handle of [original, sleeping, inItems]) {
+      expect(await world.ended(handle)).toMatchObject({
+        status: "completed",
+        data: { page: 7, all: ["X hello x", "Y hello y"] },
+      });
+    }
+    // The second fork goes on where the items stood, behind their first step.
+    expect(ran).toHaveLength(4);
+  });
+});
+
+describe.each(stores)("what `then` says for errors that are not retried, on $name", (store) => {
+  it("follows at once", async () => {
+    await using world = new World(store);
+    const { failing, step, ran } = recorder();
+    const definition = workflow()
+      .then(failing("choosy"))
+      .onError(retry({ interval: "1h", when: () => false, then: "ignore" }))
+      .then(() => {
+        ran.push("fatal");
+        throw new FatalError("no");
+      })
+      .compensateWith(step("undo fatal"))
+      .onError(retry({ interval: "1h", then: "compensate" }))
+      .build("w", 1);
+    const { status, createdAt, completedAt } = await world.run(definition, {});
+    expect(status).toBe("completed");
+    expect(completedAt).toBe(createdAt);
+    expect(ran).toEqual(["choosy", "fatal", "undo fatal"]);
+  });
+});

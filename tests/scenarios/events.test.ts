@@ -739,3 +739,116 @@ describe.each(stores)("publishing on $name", (store) => {
     expect(await world.ended(handle)).toMatchObject({ status: "failed", error: { code: "EVENTS_EXPIRED" } });
   });
 });
+
+describe.each(stores)("events at the edges, on $name", (store) => {
+  it("count by the time at which they became effective, also for workflows that started after they were published", async () => {
+    await using world = new World(store);
+    const definition = workflow().waitFor<string>("e", "").as("got").build("w", 1);
+    const host = await world.start([definition]);
+    const at = world.clock.now() + 3_600_000;
+    await host.publishEvent("e", "", "later", { id: "m-1", effectiveAt: at });
+    expect(await host.publishEvent("e", "", "later", { id: "m-1", effectiveAt: at })).toMatchObject({
+      duplicate: true,
+    });
+    await world.clock.advance("30m");
+    const handle = await host.startWorkflow(definition, {});
+    await world.clock.advance("29m");
+    expect((await handle.get())?.status).toBe("waiting");
+    await world.clock.advance("2m");
+    expect((await handle.get())?.data).toEqual({ got: "later" });
+    const next = await host.startWorkflow(definition, {});
+    await world.clock.advance("2h");
+    expect((await next.get())?.status).toBe("waiting");
+  });
+
+  it("become effective although no host ran at that time", async () => {
+    await using world = new World(store);
+    const definition = workflow().waitFor<string>("e", "").as("got").build("w", 1);
+    const first = await world.start([definition]);
+    const { id } = await first.startWorkflow(definition, {});
+    await first.publishEvent("e", "", "hello", { effectiveAt: world.clock.now() + 60_000 });
+    await world.settle();
+    await first.stop();
+    await world.clock.advance("1h");
+    const second = await world.start([definition]);
+    await world.clock.advance("10s");
+    expect((await second.getWorkflow(id))?.data).toEqual({ got: "hello" });
+  });
+
+  it("win against a deadline of the very same moment", async () => {
+    await using world = new World(store);
+    const definition = workflow()
+      .waitFor(event<string>("answer"), "k", { timeout: "1h", onTimeout: (b) => b.then(() => true).as("late") })
+      .as("answer")
+      .build("w", 1);
+    const first = await world.start([definition]);
+    const { id } = await first.startWorkflow(definition, {});
+    await world.settle();
+    await first.stop();
+    const client = world.host();
+    await world.clock.advance("1h");
+    await client.publishEvent("answer", "k", "just in time");
+    const second = await world.start([definition]);
+    await world.clock.advance("1m");
+    expect((await second.getWorkflow(id))?.data).toEqual({ answer: "just in time" });
+  });
+
+  it("that come between iterations count in a loop whose wait is `asOf` now, once it has read one", async () => {
+    await using world = new World(store);
+    const definition = workflow<{ seen: number[] }>()
+      .delay("1m")
+      .whileDo(
+        (data) => data.seen.length < 2,
+        (b) =>
+          b
+            .waitFor<number>("e", "", { asOf: "now" })
+            .output((data, n) => ({ seen: [...data.seen, n] }))
+            .delay("1m"),
+      )
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const handle = await host.startWorkflow(definition, { seen: [] });
+    await host.publishEvent("e", "", 1);
+    await world.clock.advance("61s");
+    await host.publishEvent("e", "", 2);
+    await world.clock.advance("30s");
+    await host.publishEvent("e", "", 3);
+    await world.clock.advance("5m");
+    expect((await handle.result()).seen).toEqual([2, 3]);
+  });
+
+  it("are told apart by every letter of name and key", async () => {
+    await using world = new World(store);
+    const keys = ["a", "A", "\u00e9", "e\u0301", " a", "a ", "", "a\u200b", "%", "_", "*", "'", "null", "0"];
+    const definition = workflow<{ key: string }>()
+      .waitFor<string>("e", (data) => data.key)
+      .as("got")
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const handles = await Promise.all(keys.map((key) => host.startWorkflow(definition, { key })));
+    await world.settle();
+    for (const key of keys) {
+      await host.publishEvent("E", key, "another name");
+      await host.publishEvent("e", key, `for ${key}`);
+    }
+    for (const [index, handle] of handles.entries()) expect((await handle.result()).got).toBe(`for ${keys[index]}`);
+  });
+
+  it("wait in great numbers without cost for those who do not read them", async () => {
+    await using world = new World(store);
+    const definition = workflow<{ sum: number }>()
+      .delay("1m")
+      .whileDo(
+        (data) => data.sum < 3,
+        (b) => b.waitFor<number>("e", "").output((data, n) => ({ sum: data.sum + n })),
+      )
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const handle = await host.startWorkflow(definition, { sum: 0 });
+    for (let batch = 0; batch < 10; batch += 1) {
+      await host.publishEvents(Array.from({ length: 500 }, () => ({ event: "e", key: "", payload: 1 })));
+    }
+    await world.clock.advance("2m");
+    expect((await handle.result()).sum).toBe(3);
+  });
+});
