@@ -39,6 +39,8 @@ export interface Decision {
   readonly entries: readonly Entry[];
   readonly state: WorkflowState;
   readonly effects: Effects;
+  /** The entries as `encodeEntries` writes them, where that was to be had for less. */
+  readonly text?: string;
 }
 
 export interface Effects {

@@ -1,4 +1,5 @@
 import type { WorkflowDefinition } from "../definition/definition.ts";
+import { encode } from "../codec/index.ts";
 import { isStepResult } from "../definition/execution-result.ts";
 import type { DefinitionNode } from "../definition/nodes.ts";
 import { usesCancelWhen } from "./cancel-when.ts";
@@ -35,7 +36,7 @@ export function decideNextStep(
   const opened = state.nextId;
   const pointers = new Map(state.pointers);
   pointers.delete(id);
-  pointers.set(opened, newPointer(opened, branch.id, next.id, "step", state.seq + 1));
+  pointers.set(opened, newPointer(opened, branch.id, next.node.id, "step", state.seq + 1));
   const branches = new Map(state.branches);
   branches.set(branch.id, { ...branch, at: opened });
   return {
@@ -43,8 +44,9 @@ export function decideNextStep(
       value === undefined
         ? { kind: "step-completed", pointer: id, step, attempt }
         : { kind: "step-completed", pointer: id, step, attempt, output: value },
-      { kind: "step-scheduled", pointer: opened, branch: branch.id, step: next.id },
+      { kind: "step-scheduled", pointer: opened, branch: branch.id, step: next.node.id },
     ],
+    text: `[{"kind":"step-completed","pointer":${id},"step":${next.previousText},"attempt":${attempt}${value === undefined ? "" : `,"output":${encode(value)}`}},{"kind":"step-scheduled","pointer":${opened},"branch":${branch.id},"step":${next.text}}]`,
     state: { ...state, seq: state.seq + 1, pointers, branches, nextId: opened + 1 },
     effects: noEffects,
   };
@@ -59,17 +61,24 @@ const noEffects: Effects = {
   tellParent: null,
 };
 
-const followers = new WeakMap<WorkflowDefinition, Map<string, DefinitionNode | undefined>>();
+/** A step that follows another, and the ids of both as JSON. */
+interface Follower {
+  readonly node: DefinitionNode;
+  readonly text: string;
+  readonly previousText: string;
+}
+
+const followers = new WeakMap<WorkflowDefinition, Map<string, Follower>>();
 
 /** The step that follows another, where neither has anything that the general way is needed for. */
-function followerOf(definition: WorkflowDefinition, step: string): DefinitionNode | undefined {
+function followerOf(definition: WorkflowDefinition, step: string): Follower | undefined {
   let known = followers.get(definition);
   if (known === undefined) followers.set(definition, (known = plainFollowers(definition)));
   return known.get(step);
 }
 
-function plainFollowers(definition: WorkflowDefinition): Map<string, DefinitionNode | undefined> {
-  const plain = new Map<string, DefinitionNode | undefined>();
+function plainFollowers(definition: WorkflowDefinition): Map<string, Follower> {
+  const plain = new Map<string, Follower>();
   if (usesCancelWhen(definition)) return plain;
   for (const [step, { node, block, position }] of definition.index.places) {
     const next = block.nodes[position + 1];
@@ -79,8 +88,9 @@ function plainFollowers(definition: WorkflowDefinition): Map<string, DefinitionN
       node.output === undefined &&
       node.compensation === undefined &&
       node.ensure === undefined;
-    if (ends && !keepsOutput(definition, step) && next?.kind === "step" && next.input === undefined)
-      plain.set(step, next);
+    if (ends && !keepsOutput(definition, step) && next?.kind === "step" && next.input === undefined) {
+      plain.set(step, { node: next, text: JSON.stringify(next.id), previousText: JSON.stringify(step) });
+    }
   }
   return plain;
 }

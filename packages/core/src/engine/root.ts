@@ -20,6 +20,8 @@ export function terminateWorkflow(
   how: { readonly compensate: boolean; readonly reason: string | null; readonly error?: StoredError },
 ): void {
   endScope(turn, rootPointer, { kind: "terminated", ...how });
+  // One that was ending already, and was suspended in that, goes on with it.
+  if (turn.draft.phase === "suspended") turn.emit({ kind: "workflow-resumed" });
   resumeHeld(turn);
 }
 

@@ -94,6 +94,8 @@ export class Driver {
     const decision = decide(this.current, this.state, inputs, this.context);
     if (decision.entries.length === 0) return;
     const text = encodeEntries(decision.entries);
+    if (decision.text !== undefined && decision.text !== text)
+      throw new Error(`decided as ${decision.text}, encoded as ${text}`);
     const seq = this.state.seq + 1;
     // Entry by entry, as a whole, and decided: three ways to the same state.
     const stored = decodeEntries(text);

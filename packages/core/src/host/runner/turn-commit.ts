@@ -32,6 +32,8 @@ export interface TurnParts {
   readonly claim: number;
   readonly turn: string;
   readonly entries: readonly Entry[];
+  /** The entries encoded, where the decision has them so. */
+  readonly text: string | undefined;
   /** After the turn. */
   readonly state: WorkflowState;
   readonly effects: Effects;
@@ -45,7 +47,7 @@ export interface TurnParts {
 /** What the store is to append, with everything that goes with it. */
 export function turnCommit(context: RunnerContext, parts: TurnParts): TurnCommit {
   const { workflow, entries, state, effects, children, row } = parts;
-  const entriesText = encodeEntries(entries);
+  const entriesText = parts.text ?? encodeEntries(entries);
   const turn: Mutable<TurnCommit> = {
     run: workflow.run,
     claim: parts.claim,

@@ -521,7 +521,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     return { run: this.run, namespace, id, priority, state: this.#state };
   }
 
-  #flightOf(inputs: readonly Input[], { entries, state, effects }: Decision, children: PreparedChildren): Flight {
+  #flightOf(inputs: readonly Input[], { entries, text, state, effects }: Decision, children: PreparedChildren): Flight {
     const { run, namespace, parent } = this.#row as WorkflowRow;
     const work = workAtHand(state, this.#context.core.options.maxLoneDeaths);
     const turn = turnCommit(this.#context, {
@@ -529,6 +529,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       claim: this.claim,
       turn: this.#nextTurnId(),
       entries,
+      text,
       state,
       effects,
       children,
