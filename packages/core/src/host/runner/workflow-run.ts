@@ -233,7 +233,11 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     }
     const { definitionId, version, definitionHash } = this.#state.identity;
     this.#definition = this.#context.core.registry.get(definitionId, version);
-    if (this.#definition === undefined) return this.#passOn(version, definitionHash);
+    if (this.#definition === undefined) {
+      // The row names a definition that this host has, or it would not have been claimed. Only the version may have moved on.
+      if (definitionId === row.definitionId && version !== row.version) return this.#passOn(version, definitionHash);
+      return this.#quarantine(this.#strangeDefinition());
+    }
     this.#needsPull = row.signals > 0 || awaitedStreams(this.#state).length > 0;
     this.#noted = this.#needsPull ? -1 : row.signals;
     const abandoned =
@@ -620,6 +624,14 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (turn.create !== undefined) this.#context.poke();
     this.#busy = false;
     this.pump();
+  }
+
+  #strangeDefinition(): CorruptedRecordError {
+    const { definitionId, version } = this.#state.identity;
+    return new CorruptedRecordError(
+      `the journal of workflow \`${this.#row?.id}\` names definition \`${definitionId}\` version ${version}, its row \`${this.#row?.definitionId}\` version ${this.#row?.version}: one of them is damaged. Restore it from a backup`,
+      { workflowId: this.#row?.id, definitionId, version },
+    );
   }
 
   #damage(): CorruptedRecordError {
