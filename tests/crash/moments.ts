@@ -21,7 +21,7 @@ export const cases: readonly Case[] = [
   { title: "while a heartbeat is stored", kind: "timers", call: "renewLeases", when: "after", long: true },
   { title: "before a claim", kind: "chain", call: "claim", when: "before", long: true },
   { title: "after a claim that it has not heard of", kind: "chain", call: "claim", when: "after" },
-  { title: "before a workflow is loaded", kind: "chain", call: "load", when: "before", long: true },
+  { title: "before a workflow is loaded", kind: "events", call: "load", when: "before", long: true },
   { title: "before the first turn is stored", kind: "chain", call: "commit", when: "before" },
   { title: "after the first turn is stored", kind: "chain", call: "commit", when: "after" },
   {
