@@ -36,6 +36,7 @@ export class Model {
   #stragglers: Straggler[] = [];
   #live = new Set<Task>();
   #queue: (() => void)[] = [];
+  #after: (() => void)[] = [];
   #frames = new Set<Frame>();
   #serial = 0;
   #turn = 0;
@@ -203,6 +204,8 @@ export class Model {
     this.#take(() => {
       this.#activate(order);
       this.#resume(stuck.task, (gen) => gen.next());
+      this.#drain();
+      this.#judgeCrashed(order);
     }, order);
     return true;
   }
@@ -218,18 +221,25 @@ export class Model {
     if (this.phase !== "active") return;
     this.#take(() => {
       const running = this.#sorted(this.#waits("body"), order);
-      const judged = running.filter(({ frame }) => frame.begun && (frame.node.onCrash ?? "retry") !== "retry");
-      for (const wait of running) if (!judged.includes(wait)) wait.frame.attempt++;
-      for (const wait of judged) {
-        const { frame } = wait;
-        const { onCrash } = frame.node;
-        if (frame.env.task.wait !== wait) continue;
+      for (const { frame } of running) {
+        frame.crashed = frame.begun && (frame.node.onCrash ?? "retry") !== "retry";
         frame.begun = false;
-        const failure = { message: "may have been running", stepId: frame.node.id };
-        this.#resume(frame.env.task, (gen) => gen.throw(new Failed(failure, onCrash === "suspend" ? "suspend" : "fail")));
-        this.#drain();
+        if (!frame.crashed) frame.attempt++;
       }
+      this.#judgeCrashed(order);
     }, order);
+  }
+
+  #judgeCrashed(order: Order): void {
+    for (const wait of this.#sorted(this.#waits("body"), order)) {
+      const { frame } = wait;
+      if (!frame.crashed || frame.env.task.wait !== wait || this.#final) continue;
+      frame.crashed = false;
+      const failure = { message: "may have been running", stepId: frame.node.id };
+      const does = frame.node.onCrash === "suspend" ? "suspend" : "fail";
+      this.#resume(frame.env.task, (gen) => gen.throw(new Failed(failure, does)));
+      this.#drain();
+    }
   }
 
   // ---- nodes -------------------------------------------------------------------------------------------------------------
@@ -257,8 +267,7 @@ export class Model {
     const ending = this.#ending ?? { kind: "completed" };
     root.shields.push({ depth: -1 });
     const undoes = ending.kind === "failed" || (ending.kind === "terminated" && ending.compensate);
-    const toUndo = saga.log.length > 0 || this.#stragglers.some((one) => one.saga === saga && one.until === null);
-    if (undoes && toUndo) yield* this.#undo(env, saga, []);
+    if (undoes && (saga.log.length > 0 || this.#atIt(saga, false))) yield* this.#undo(env, saga, []);
     this.#finalize(ending);
   }
 
@@ -646,17 +655,23 @@ export class Model {
         .toReversed()
         .flatMap((one) => [...flat(one.inner), ...(one.node.compensation === undefined ? [] : [one])]);
     const records = [...flat(saga.log), ...own];
-    for (;;) {
-      while (this.phase === "suspended") yield { kind: "paused", task: env.task };
-      const record = records.shift();
-      while (
-        this.#stragglers.some((one) => one.saga === saga && !one.ended && (record !== undefined || one.until === null))
-      )
-        yield { kind: "stragglers", task: env.task, saga };
+    for (let record = records.shift(); ; record = records.shift()) {
+      // What ends together with the failure is taken first; what ends a saga follows at once.
+      if (record !== undefined && record.inner.length === 0 && !own.includes(record)) yield { kind: "after" };
+      for (;;) {
+        if (this.phase === "suspended") yield { kind: "paused", task: env.task };
+        else if (this.#atIt(saga, record !== undefined)) yield { kind: "stragglers", task: env.task, saga };
+        else break;
+      }
       if (record === undefined) break;
       yield* this.#undoOne(env, record);
     }
     this.#stragglers = this.#stragglers.filter((one) => one.saga !== saga);
+  }
+
+  /** Whether what was stopped in a saga is still at it. With nothing to undo, only children are waited for. */
+  #atIt(saga: Saga, undoes: boolean): boolean {
+    return this.#stragglers.some((one) => one.saga === saga && !one.ended && (undoes || one.until === null));
   }
 
   *#undoOne(around: Env, record: Undoable): Line$ {
@@ -875,6 +890,7 @@ export class Model {
       if (task.wait === wait && !this.#over) job();
     };
     if (wait.kind === "next") this.#queue.push(unlessMoved(() => this.#resume(task, (gen) => gen.next())));
+    if (wait.kind === "after") this.#after.push(unlessMoved(() => this.#resume(task, (gen) => gen.next())));
     if (wait.kind === "end") this.#queue.push(unlessMoved(() => this.#endHere(wait.ending, wait.env, task, wait)));
     if (wait.kind === "terminate") {
       const ending: Ending = { kind: "terminated", compensate: false, error: wait.failure };
@@ -894,9 +910,11 @@ export class Model {
   }
 
   #endRoot(ending: Ending): void {
-    if (this.#ending !== null) return;
-    this.#ending = ending;
-    this.#stop(this.#root, new Stop(this.#rootScope));
+    if (this.#ending === null) {
+      this.#ending = ending;
+      this.#stop(this.#root, new Stop(this.#rootScope));
+    }
+    // To terminate is also to resume.
     if (ending.kind === "terminated" && this.phase === "suspended") this.#activate(new Map());
   }
 
@@ -958,6 +976,7 @@ export class Model {
       retries: 0,
       ending: false,
       begun: false,
+      crashed: false,
       mapped: false,
       input: undefined,
       persisted: undefined,
@@ -992,9 +1011,16 @@ export class Model {
   }
 
   #take(what: () => void, order: Order): void {
-    this.#turn++;
-    what();
-    this.#drain();
+    let job: (() => void) | undefined = what;
+    for (; job !== undefined; job = this.#after.shift()) {
+      this.#turn++;
+      job();
+      this.#drain();
+      this.#cancelWhereAsked(order);
+    }
+  }
+
+  #cancelWhereAsked(order: Order): void {
     for (let changed = true; changed;) {
       changed = false;
       for (const frame of [...this.#frames].sort((a, b) => this.#before(order, a, b))) {
@@ -1042,6 +1068,7 @@ interface EventWait {
 /** Why a line stands still. */
 type Wait =
   | { readonly kind: "next" }
+  | { readonly kind: "after" }
   | { readonly kind: "strand"; readonly frame: Frame }
   | { readonly kind: "body"; readonly frame: Frame }
   | { readonly kind: "timer"; readonly frame: Frame; readonly dueAt: number }
@@ -1120,6 +1147,7 @@ interface Frame {
   retries: number;
   ending: boolean;
   begun: boolean;
+  crashed: boolean;
   mapped: boolean;
   input: unknown;
   persisted: unknown;

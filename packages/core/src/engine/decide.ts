@@ -133,7 +133,8 @@ function goOn(turn: Turn): void {
   if (isPoison(turn.draft, turn.context.maxLoneDeaths)) return suspendPoison(turn);
   for (const { id } of turn.draft.pointers.values()) {
     const pointer = turn.pointer(id);
-    if (pointer === undefined) continue;
+    // An undoing that failed stops everything where it stands.
+    if (pointer === undefined || isFinal(turn.draft)) continue;
     if (pointer.crashed) crashed(turn, pointer);
     else if (pointer.status === "ready" && (pointer.kind === "while" || pointer.kind === "do-while"))
       resumeLoop(turn, pointer);
