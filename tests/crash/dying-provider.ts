@@ -1,6 +1,7 @@
+import { tell } from "../processes/support/serve.ts";
 import type { CommitResult, PersistenceProvider, Provider, TurnCommit } from "@wfe/core/providers";
 
-/** A moment in the work of a host at which its process is killed. */
+/** A moment in the work of a host at which its process is killed or frozen. */
 export interface Moment {
   /** A method of the provider's `persistence`, `lock` or `queue`. */
   readonly call: string;
@@ -15,11 +16,14 @@ export interface Moment {
   readonly doing?: "parking" | "checkpoint" | "children" | "deliver" | "subscribe" | "read";
   /** The how-manieth such call, or turn of a transactional step, from 1. Default 1. */
   readonly nth?: number;
+  /** Whether the process dies (the default), or is frozen until somebody thaws it and then goes on as if nothing had been. */
+  readonly how?: "dies" | "freezes";
 }
 
-/** The same provider, in whose middle the process dies as by `kill -9`. */
+/** The same provider, in whose middle the process dies as by `kill -9`, or is frozen. */
 export function dyingAt(provider: Provider, moment: Moment): Provider {
   let left = moment.nth ?? 1;
+  const strike = (): void => (moment.how === "freezes" ? freeze() : die());
   /** Whether this is the moment: the nth of its kind. */
   const isNow = (matches: boolean): boolean => {
     if (matches) left -= 1;
@@ -31,12 +35,13 @@ export function dyingAt(provider: Provider, moment: Moment): Provider {
     items: Items,
   ): Promise<readonly CommitResult[]> => {
     const plain = items.filter((item) => !("execute" in item)) as readonly TurnCommit[];
-    let isAfter = isNow(moment.when !== "during" && plain.some((turn) => matches(moment, turn)));
-    if (isAfter && moment.when === "before") die();
+    const isPlain = isNow(moment.when !== "during" && plain.some((turn) => matches(moment, turn)));
+    if (isPlain && moment.when === "before") strike();
+    let isAfter = isPlain && moment.when === "after";
     // What a transactional step's turn holds is known only when its body has returned.
     const made = (turn: TurnCommit): TurnCommit => {
       if (!isNow(matches(moment, turn))) return turn;
-      if (moment.when !== "after") die();
+      if (moment.when !== "after") strike();
       isAfter = true;
       return turn;
     };
@@ -50,7 +55,8 @@ export function dyingAt(provider: Provider, moment: Moment): Provider {
         return { ...item, execute };
       }),
     );
-    if (isAfter) die();
+    if (isAfter) strike();
+    if (isPlain) tell("answered", [...new Set(results.map(({ outcome }) => outcome))]);
     return results;
   };
 
@@ -62,10 +68,10 @@ export function dyingAt(provider: Provider, moment: Moment): Provider {
         const call = (...args: unknown[]): any => Reflect.apply(member, target, args);
         if (key === "commit") return (items: Items) => commit(call, items);
         return async (...args: unknown[]) => {
-          if (moment.when === "before" && isNow(true)) die();
+          if (moment.when === "before" && isNow(true)) strike();
           const result: unknown = await call(...args);
           // A claim that has found nothing is none.
-          if (moment.when === "after" && isNow(!foundNothing(result))) die();
+          if (moment.when === "after" && isNow(!foundNothing(result))) strike();
           return result;
         };
       },
@@ -85,6 +91,16 @@ export function die(): never {
   process.kill(process.pid, "SIGKILL");
   // The signal comes when this thread returns to its loop, at the latest: nothing may happen until then.
   for (;;);
+}
+
+/** Stops this process, until somebody thaws it. */
+function freeze(): void {
+  tell("frozen", process.pid);
+  // What was told has to be sent before.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  process.kill(process.pid, "SIGSTOP");
+  // The signal may be dealt with by another thread: nothing may happen here before.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
 }
 
 type Items = Parameters<PersistenceProvider["commit"]>[0];

@@ -52,18 +52,18 @@ export async function killLoop({ seed, kills }: KillLoopOptions): Promise<KillLo
     const current = next;
     next = Child.begin(script, options);
     await current.ready();
-    let isUp = false;
     current.onFact(({ fact, value }) => {
       if (fact === "started") client.acknowledged(value as string);
     });
-    current.call("start").then(
-      () => {
-        isUp = true;
-        void current.call("startWorkflows", [client.draw(), client.draw()]);
-      },
-      () => {},
-    );
-    await pause(random() < 0.2 ? random() * 40 : 20 + random() * 350);
+    let isUp = false;
+    const starting = current.call("start").then(() => {
+      isUp = true;
+      void current.call("startWorkflows", [client.draw(), client.draw()]);
+    });
+    starting.catch(() => {});
+    // Most die at work, some before they have come so far.
+    if (random() < 0.85) await starting;
+    await pause(random() * 300);
     if (!isUp) killsAtStart += 1;
     current.kill("SIGKILL");
     const { signal } = await current.ended;

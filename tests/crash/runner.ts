@@ -37,6 +37,11 @@ const host: WorkflowHost = new WorkflowHost({
 serve({
   start: () => host.start(),
   stop: () => host.stop({ timeout: "1s" }),
+  /** Whether it holds a lease and has nothing in hand. */
+  isWell: async () => {
+    const { ok, lease, inHand } = await host.health();
+    return ok && lease === "alive" && inHand === 0;
+  },
   /** Starts workflows itself and tells of each as soon as it is sure of it, as an application does that runs its own. */
   startWorkflows: async (starts: readonly Start[]) => {
     for (const { id, kind, data } of starts) {

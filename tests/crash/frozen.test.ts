@@ -1,0 +1,72 @@
+import { WorkflowHost } from "@wfe/core";
+import { sqlite } from "@wfe/sqlite";
+import { expect, it, vi } from "vitest";
+import { Child } from "../processes/support/child.ts";
+import { StoreFile } from "../processes/support/store-file.ts";
+import { until } from "../processes/support/until.ts";
+import { auditOf } from "./audit.ts";
+import type { Moment } from "./dying-provider.ts";
+import { effectsTable, kindNames, mixOf } from "./mix.ts";
+import { randomOf } from "./random.ts";
+import type { RunnerOptions } from "./runner.ts";
+
+// Processes take their time to come up, on a machine that has much to do.
+vi.setConfig({ testTimeout: 60_000 });
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+interface Case extends Moment {
+  readonly title: string;
+  readonly kind: string;
+  readonly data?: Record<string, unknown>;
+}
+
+const commit = { call: "commit", when: "before" } as const;
+const cases: readonly Case[] = [
+  { title: "the result of a step", kind: "chain", ...commit, saying: "step-completed" },
+  { title: "a retry", kind: "retries", ...commit, saying: "step-retrying" },
+  { title: "a child", kind: "family", ...commit, doing: "children" },
+  { title: "a timer, with which it is parked", kind: "timers", ...commit, saying: "timer-set" },
+  { title: "an undoing", kind: "saga", data: { price: 99 }, ...commit, saying: "undo-started" },
+  { title: "the end", kind: "timers", ...commit, saying: "workflow-completed" },
+];
+
+it.each(cases)(
+  "refuses what a process stores that was frozen before $title, and is thawed when others have gone on",
+  async ({ kind: name, data: given, title: _, ...moment }) => {
+    using store = new StoreFile();
+    store.change(effectsTable);
+    const kinds = mixOf({
+      directory: store.directory,
+      publish: () => Promise.reject(new Error("nothing is published")),
+    });
+    const workflows = [...kindNames, "child"].map((each) => kinds[each]!.definition);
+    await using host = new WorkflowHost({ providers: [sqlite(store.file)], workflows, lease: "1s", log: silent });
+    const kind = kinds[name]!;
+    const data = given ?? kind.data(randomOf(1));
+    await host.startWorkflow(kind.definition, data, { id: "one" });
+
+    const options: RunnerOptions = {
+      file: store.file,
+      directory: store.directory,
+      moment: { ...moment, how: "freezes" },
+      lease: "1s",
+    };
+    await using child = await Child.spawn(new URL("./runner.ts", import.meta.url), options);
+    void child.call("start");
+    await until({ what: "it is frozen", otherwise: () => child.errors }, () => child.told("frozen").length > 0);
+
+    await host.start();
+    await host.handle("one").result({ timeout: "20s" });
+    child.kill("SIGCONT");
+    // When it is at work again, what it had in its hands is behind it.
+    await until({ what: "it is a host again" }, () => child.call("isWell"));
+    await child.call("stop");
+    await host.stop();
+
+    await using reader = new WorkflowHost({ providers: [sqlite(store.file)], workflows, log: silent });
+    const { lost, doubled, stuck, damaged } = await auditOf(store, reader, [{ id: "one", kind, data }]);
+    expect({ lost, doubled, stuck, damaged }).toEqual({ lost: [], doubled: [], stuck: [], damaged: [] });
+    expect(child.told("answered")).toEqual([["conflict"]]);
+  },
+);
