@@ -112,7 +112,8 @@ function apply(turn: Turn, delivery: Delivery, base: RetryBase | { readonly refu
       if (base !== undefined && "state" in base) goBackTo(turn, base, actor);
       return;
     case "skip-step":
-      if (base !== undefined && "state" in base) goBackTo(turn, base, actor);
+      // What is still live is skipped where it stands.
+      if (draft.phase === "failed" && base !== undefined && "state" in base) goBackTo(turn, base, actor);
       return skip(turn, delivery.stepId, delivery.output, actor);
     case "set-data":
       return turn.emit({

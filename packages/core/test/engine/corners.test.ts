@@ -1,0 +1,349 @@
+import { describe, expect, it } from "vitest";
+import { indexDefinition } from "../../src/definition/index-definition.ts";
+import { ExecutionResult } from "../../src/definition/execution-result.ts";
+import type { WorkflowDefinition } from "../../src/definition/definition.ts";
+import type { Block, DefinitionNode, NodeBase, SagaNode, StepNode, WaitNode } from "../../src/definition/nodes.ts";
+import type { RetryBehavior } from "../../src/definition/error-behavior.ts";
+import { evolveTurn } from "../../src/engine/index.ts";
+import { Driver, log } from "./driver.ts";
+
+/** What random programs found, each in its smallest form. Nodes are written down as data: some of these no builder would make. */
+function define(...nodes: DefinitionNode[]): WorkflowDefinition {
+  const body = { nodes };
+  return {
+    id: "w",
+    version: 1,
+    hash: "hash",
+    body,
+    index: indexDefinition(body),
+    toMermaid: () => "",
+    toJSON: () => ({}),
+  };
+}
+
+type More<Node> = Partial<Omit<Node, "kind" | "id">>;
+
+const block = (...nodes: DefinitionNode[]): Block => ({ nodes });
+const named = (id: string): Pick<NodeBase, "id" | "name"> => ({ id, name: id });
+const step = (id: string, body: StepNode["body"], more: More<StepNode> = {}): StepNode => ({
+  ...named(id),
+  kind: "step",
+  body,
+  isClass: false,
+  ...more,
+});
+const saga = (id: string, body: Block, more: More<SagaNode> = {}): SagaNode => ({
+  ...named(id),
+  kind: "saga",
+  body,
+  ...more,
+});
+const wait = (id: string, more: More<WaitNode> = {}): WaitNode => ({
+  ...named(id),
+  kind: "wait",
+  mode: "one",
+  events: [{ label: "", name: id, key: "k" }],
+  asOf: "start",
+  ...more,
+});
+const parallel = (id: string, ...branches: Block[]): DefinitionNode => ({
+  ...named(id),
+  kind: "parallel",
+  branches,
+  onBranchFailure: "cancel",
+});
+const end = (id: string): DefinitionNode => ({ ...named(id), kind: "end" });
+const delay = (id: string, duration: number): DefinitionNode => ({ ...named(id), kind: "delay", duration });
+const child = (id: string, more: Partial<NodeBase> = {}): DefinitionNode => ({
+  ...named(id),
+  ...more,
+  kind: "run-workflow",
+  definitionId: "child",
+});
+const retry = (maxRetries: number): RetryBehavior => ({
+  kind: "retry",
+  intervalMs: 1000,
+  maxRetries,
+  backoff: 1,
+  maxIntervalMs: 1000,
+  jitter: false,
+  then: "fail",
+});
+const fails = (): never => {
+  throw new Error("no");
+};
+
+function childFails(driver: Driver): void {
+  const { pointer, childId } = driver.children.at(-1)!;
+  driver.deliver({ kind: "child-ended", pointer, childId, status: "failed" });
+}
+
+describe("the end of the workflow, from inside a hook", () => {
+  it("completes the workflow from onFailure, and ends the hook there", async () => {
+    const { ran, step: note } = log();
+    const driver = new Driver(
+      define(
+        step("a", fails, {
+          onFailure: block(parallel("p", block(end("end")), block(delay("long", 1000))), step("never", note("never"))),
+          ensure: block(step("ensure", note("ensure"))),
+        }),
+      ),
+    ).start();
+    expect((await driver.run()).phase).toBe("completed");
+    expect(ran).toEqual(["ensure"]);
+  });
+
+  it("fails the workflow from ensure", async () => {
+    const message = "told so";
+    const driver = new Driver(
+      define(step("a", () => 1, { ensure: block({ ...named("fail"), kind: "fail", message }) })),
+    ).start();
+    const state = await driver.run();
+    expect(state).toMatchObject({ phase: "failed", error: { message } });
+  });
+
+  it("terminates from a hook and from an undoing whose step has onError terminate", async () => {
+    const gone = step("gone", fails, { onError: "terminate" });
+    for (const definition of [
+      define(step("a", fails, { onFailure: block(gone) })),
+      define(
+        step("a", () => 1, { compensation: block(gone) }),
+        step("b", fails),
+      ),
+    ])
+      expect((await new Driver(definition).start().run()).phase).toBe("terminated");
+  });
+
+  it("terminates from a saga whose scope was ending already", async () => {
+    const undone = step("a", () => 1, { compensation: block(wait("undo")) });
+    const failing = saga("s", block(undone, step("b", fails)), { onError: "terminate" });
+    const driver = new Driver(define(parallel("p", block(failing), block(wait("go"), step("c", fails))))).start();
+    await driver.run();
+    driver.publish("go", "k", 1);
+    await driver.run();
+    driver.publish("undo", "k", 1);
+    expect((await driver.run()).phase).toBe("terminated");
+  });
+});
+
+describe("hooks", () => {
+  it("fails where ensure fails, also after a failure that was to be ignored", async () => {
+    const driver = new Driver(
+      define(
+        step("a", fails, { onError: "ignore", ensure: block(step("e", fails)) }),
+        step("tail", () => 1),
+      ),
+    ).start();
+    expect(await driver.run()).toMatchObject({ phase: "failed", error: { stepId: "e" } });
+  });
+
+  it("reads on, in the hook of a parallel, from where its branches had read", async () => {
+    const driver = new Driver(
+      define({
+        ...parallel("p", block(wait("e", { as: "first" }))),
+        ensure: block({ ...wait("e2"), events: [{ label: "", name: "e", key: "k" }], as: "second" }),
+      } as DefinitionNode),
+    ).start();
+    driver.publish("e", "k", 1);
+    driver.publish("e", "k", 2);
+    expect((await driver.run()).data).toEqual({ first: 1, second: 2 });
+  });
+
+  it("undoes what a saga's own hooks did with the saga around it", async () => {
+    const { ran, step: note } = log();
+    const hooked = saga("s", block(step("a", () => 1)), {
+      ensure: block(step("e", () => 1, { compensation: block(step("u", note("undo e"))) })),
+    });
+    expect((await new Driver(define(hooked, step("b", fails))).start().run()).phase).toBe("failed");
+    expect(ran).toEqual(["undo e"]);
+  });
+});
+
+describe("undoing", () => {
+  it("does not undo a saga again that was stopped before it began again", async () => {
+    const { ran, step: note } = log();
+    const inner = saga("s", block(step("a", fails)), {
+      onError: retry(1),
+      compensation: block(step("own", note("own"))),
+    });
+    const driver = new Driver(define(parallel("p", block(inner), block(delay("d", 100), step("b", fails))))).start();
+    expect((await driver.run({ time: true })).phase).toBe("failed");
+    expect(ran).toEqual(["own"]);
+  });
+
+  it("gives a compensation what all items around its step had set", async () => {
+    const seen: unknown[] = [];
+    const items = (id: string, ...nodes: DefinitionNode[]): DefinitionNode => ({
+      ...named(id),
+      kind: "for-each",
+      items: () => [0],
+      body: block(...nodes),
+      concurrency: 1,
+      onBranchFailure: "cancel",
+    });
+    const undo = step("u", (input: object) => void seen.push({ ...input }));
+    const inner = items(
+      "inner",
+      step("b", () => "b", { as: "b", compensation: block(undo) }),
+    );
+    await new Driver(
+      define(
+        items(
+          "outer",
+          step("a", () => "a", { as: "a" }),
+          inner,
+        ),
+        step("c", fails),
+      ),
+    )
+      .start()
+      .run();
+    expect(seen).toEqual([{ a: "a", b: "b" }]);
+  });
+
+  it("stops a reminder when the wait times out, and undoes it", async () => {
+    const { ran, step: note } = log();
+    const remind = block(
+      step("r", () => ExecutionResult.sleep("1h"), { compensation: block(step("u", note("undo r"))) }),
+    );
+    const driver = new Driver(
+      define(wait("e", { timeout: 1000, remind: { every: 700, do: remind }, onTimeout: block(step("t", fails)) })),
+    ).start();
+    expect((await driver.run({ time: true })).phase).toBe("failed");
+    expect(ran).toEqual(["undo r"]);
+  });
+
+  it("waits for a body that was stopped in a saga that went on and completed", async () => {
+    const stopped = step("a", () => 1, { cancelWhen: { condition: (data) => data.stop === true, proceed: true } });
+    const driver = new Driver(
+      define(saga("s", block(stopped, wait("e")), { compensation: block(step("u", () => 1)) }), step("b", fails)),
+    ).start();
+    driver.deliver({ kind: "set-data", patch: { stop: true } });
+    driver.publish("e", "k", 1);
+    driver.readEvents();
+    await driver.run({ only: (id) => id === "b" });
+    expect(driver.kinds().indexOf("straggler-ended")).toBeGreaterThan(driver.kinds().indexOf("undo-started"));
+  });
+
+  it("stands still while the workflow is suspended", async () => {
+    const { ran, step: note } = log();
+    const undone = step("a", () => 1, { compensation: block(step("u", note("undo a"))) });
+    const driver = new Driver(define(undone, step("b", fails))).start();
+    await driver.run({ only: (id) => id === "a" });
+    const body = driver.attempt([...driver.state.pointers.keys()].at(-1)!);
+    driver.deliver({ kind: "suspend" });
+    driver.feed(await body);
+    expect((await driver.run()).phase).toBe("suspended");
+    expect(ran).toEqual([]);
+    driver.deliver({ kind: "resume" });
+    expect((await driver.run()).phase).toBe("failed");
+    expect(ran).toEqual(["undo a"]);
+  });
+});
+
+describe("what is held by an error", () => {
+  it("begins again with a new count of retries and, for a child, another child", async () => {
+    const driver = new Driver(define(child("c", { onError: { ...retry(1), then: "suspend" } }))).start();
+    childFails(driver);
+    await driver.run({ time: true });
+    childFails(driver);
+    expect(driver.state.phase).toBe("suspended");
+    driver.deliver({ kind: "resume" });
+    childFails(driver);
+    await driver.run({ time: true });
+    expect(driver.state.phase).toBe("active");
+    const ids = driver.children.map((one) => one.childId);
+    expect(new Set(ids).size).toBe(4);
+  });
+
+  it("gets another child from retryWorkflow", () => {
+    const driver = new Driver(define(child("c"))).start();
+    childFails(driver);
+    expect(driver.state.phase).toBe("failed");
+    driver.deliver({ kind: "retry" });
+    const [first, second] = driver.children.map((one) => one.childId);
+    expect(second).not.toBe(first);
+  });
+
+  it("begins again when the workflow is terminated and its hooks run, or when another is skipped", async () => {
+    let broken = true;
+    const mends = step("m", () => (broken ? fails() : 1), { onError: "suspend" });
+    const hooked = new Driver(define(step("a", () => 1, { ensure: block(mends) }))).start();
+    await hooked.run();
+    broken = false;
+    hooked.deliver({ kind: "terminate" });
+    expect((await hooked.run()).phase).toBe("terminated");
+
+    const held = (id: string): StepNode => step(id, fails, { onError: "suspend" });
+    const two = new Driver(define(parallel("p", block(held("x")), block(held("y"))))).start();
+    await two.run();
+    two.deliver({ kind: "skip-step", stepId: "x" });
+    expect(two.state.phase).toBe("suspended");
+    two.deliver({ kind: "skip-step", stepId: "y" });
+    expect((await two.run()).phase).toBe("completed");
+  });
+
+  it("lets one failed undoing stop the others that the same crash struck", async () => {
+    const undo = (id: string): Block => block(step(id, () => 1, { onCrash: "fail" }));
+    const one = (id: string): Block =>
+      block(saga(id, block(step(`${id} a`, fails)), { onError: "ignore", compensation: undo(`${id} undo`) }));
+    const driver = new Driver(define(parallel("p", one("x"), one("y")))).start();
+    await driver.run({ only: (id) => id.endsWith(" a") });
+    for (const [id, pointer] of driver.state.pointers)
+      if (pointer.kind === "step") driver.feed({ kind: "begin", pointer: id });
+    driver.state = evolveTurn(driver.state, { seq: driver.state.seq + 1, entries: [{ kind: "taken-over" }] });
+    driver.journal.push({ seq: driver.state.seq, text: "[]" });
+    driver.feed({ kind: "continue" });
+    expect(driver.kinds().filter((kind) => kind === "undo-failed")).toHaveLength(1);
+    for (let tries = 0; tries < 2; tries++) {
+      driver.deliver({ kind: "retry" });
+      await driver.run();
+    }
+    expect(driver.state.phase).toBe("completed");
+  });
+});
+
+describe("outputs and events", () => {
+  it("decides by the outcome of the step before, not of an earlier one", async () => {
+    const { ran, step: note } = log();
+    const decide = (id: string): DefinitionNode => ({
+      ...named(id),
+      kind: "decide",
+      cases: new Map([["x", block(step(`${id} x`, note(`${id} x`)))]]),
+    });
+    const ignored = step("b", fails, { onError: "ignore" });
+    await new Driver(
+      define(
+        step("a", () => "x"),
+        decide("one"),
+        ignored,
+        decide("two"),
+      ),
+    )
+      .start()
+      .run();
+    expect(ran).toEqual(["one x"]);
+  });
+
+  it("gives the event that a body waited for to each of its attempts", async () => {
+    const seen: unknown[] = [];
+    const body: StepNode["body"] = (_, ctx) => {
+      if (ctx.event === undefined && seen.length === 0) return ExecutionResult.waitForEvent("e", "k");
+      seen.push(ctx.event?.payload);
+      return seen.length < 2 ? fails() : "done";
+    };
+    const driver = new Driver(define(step("a", body, { onError: retry(2) }))).start();
+    driver.publish("e", "k", 7);
+    expect((await driver.run({ time: true })).phase).toBe("completed");
+    expect(seen).toEqual([7, 7]);
+  });
+
+  it("terminates children that still run when the workflow is ended where it stands", async () => {
+    const undone = step("a", () => 1, { compensation: block(child("c")) });
+    const driver = new Driver(define(undone, step("b", fails))).start();
+    await driver.run();
+    driver.deliver({ kind: "terminate" });
+    expect(driver.state.phase).toBe("terminated");
+    expect(driver.stopped).toHaveLength(1);
+  });
+});
