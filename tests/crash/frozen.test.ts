@@ -15,25 +15,25 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-interface Case extends Moment {
+interface Case {
   readonly title: string;
   readonly kind: string;
   readonly data?: Record<string, unknown>;
+  readonly moment: Pick<Moment, "saying" | "doing">;
 }
 
-const commit = { call: "commit", when: "before" } as const;
 const cases: readonly Case[] = [
-  { title: "the result of a step", kind: "chain", ...commit, saying: "step-completed" },
-  { title: "a retry", kind: "retries", ...commit, saying: "step-retrying" },
-  { title: "a child", kind: "family", ...commit, doing: "children" },
-  { title: "a timer, with which it is parked", kind: "timers", ...commit, saying: "timer-set" },
-  { title: "an undoing", kind: "saga", data: { price: 99 }, ...commit, saying: "undo-started" },
-  { title: "the end", kind: "timers", ...commit, saying: "workflow-completed" },
+  { title: "the result of a step", kind: "chain", moment: { saying: "step-completed" } },
+  { title: "a retry", kind: "retries", moment: { saying: "step-retrying" } },
+  { title: "a child", kind: "family", moment: { doing: "children" } },
+  { title: "a timer, with which it is parked", kind: "timers", moment: { saying: "timer-set" } },
+  { title: "an undoing", kind: "saga", data: { price: 99 }, moment: { saying: "undo-started" } },
+  { title: "the end", kind: "timers", moment: { saying: "workflow-completed" } },
 ];
 
 it.each(cases)(
   "refuses what a process stores that was frozen before $title, and is thawed when others have gone on",
-  async ({ kind: name, data: given, title: _, ...moment }) => {
+  async ({ kind: name, data: given, moment }) => {
     using store = new StoreFile();
     store.change(effectsTable);
     const kinds = mixOf({
@@ -49,7 +49,7 @@ it.each(cases)(
     const options: RunnerOptions = {
       file: store.file,
       directory: store.directory,
-      moment: { ...moment, how: "freezes" },
+      moment: { call: "commit", when: "before", how: "freezes", ...moment },
       lease: "1s",
     };
     await using child = await Child.spawn(new URL("./runner.ts", import.meta.url), options);
