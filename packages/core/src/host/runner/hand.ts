@@ -1,6 +1,7 @@
 import type { Run } from "../../providers/records.ts";
 import type { HostCore } from "../core/host-core.ts";
-import type { Origin, WorkflowRun } from "./workflow-run.ts";
+import type { Origin } from "./intake.ts";
+import type { WorkflowRun } from "./workflow-run.ts";
 
 export interface HandOptions {
   readonly lease: () => string | undefined;

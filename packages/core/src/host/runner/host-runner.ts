@@ -9,13 +9,14 @@ import { BodyTally } from "./body-tally.ts";
 import { Committer } from "./committer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Hand } from "./hand.ts";
+import type { Origin } from "./intake.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Reload, RunnerContext } from "./runner-context.ts";
 import { StoreReads } from "./store-reads.ts";
 import { SuspectGate } from "./suspect-gate.ts";
 import { Sweeper } from "./sweeper.ts";
 import { TransactionLane } from "./transaction-lane.ts";
-import { WorkflowRun, type Origin } from "./workflow-run.ts";
+import { WorkflowRun } from "./workflow-run.ts";
 
 /** After their signals have been aborted, bodies have this time to end before they are left behind. */
 const abortedGraceMs = 1_000;

@@ -5,7 +5,7 @@ import type { Decision, Effects } from "../../engine/decision.ts";
 import type { Entry } from "../../engine/entries.ts";
 import { evolveTurn, initialState } from "../../engine/evolve.ts";
 import type { Input } from "../../engine/inputs.ts";
-import { decodeEntries, encodeEntries } from "../../engine/records.ts";
+import { decodeEntries } from "../../engine/records.ts";
 import type { WorkflowState } from "../../engine/state.ts";
 import { emptySummary, type StepSummary } from "../../engine/step-summary.ts";
 import { storeError } from "../../engine/stored-error.ts";
@@ -19,37 +19,25 @@ import {
   type Attempt,
 } from "../../engine/work.ts";
 import { CorruptedRecordError, FatalError, NewerFormatError, type AbortReason } from "../../errors.ts";
-import type {
-  ClaimedWorkflow,
-  CommitResult,
-  LoadedWorkflow,
-  RowWrite,
-  TurnCommit,
-} from "../../providers/persistence-provider.ts";
+import type { CommitResult, RowWrite, TurnCommit } from "../../providers/persistence-provider.ts";
 import type { Run, WorkflowRow } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
-import { encodeRowError, rowOf } from "../core/row-record.ts";
-import { decodeStartRecord, identityOf } from "../core/start-record.ts";
 import { readArrivals, type Arrivals } from "./arrivals.ts";
 import { returnedInput, stragglerInput, threwInput, timedOutInput } from "./attempt-result.ts";
 import { Bodies, endedStragglers } from "./bodies.ts";
 import { Body, type BodyOwner } from "./body.ts";
 import { noChildren, prepareChildren, Refusals, type Parent, type PreparedChildren } from "./children.ts";
 import type { CommitSource } from "./committer.ts";
-import { foldJournal, summarizeAll } from "./fold-journal.ts";
+import { summarizeAll } from "./fold-journal.ts";
+import { InputQueue } from "./input-queue.ts";
+import { Intake, type BroughtIn, type IntakeOutcome, type Origin } from "./intake.ts";
 import { tellEntries, tellStarted } from "./lifecycle.ts";
+import { changedRow, missingTurns, passedOnRow, quarantinedRow, restingRow, type Standing } from "./parking.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { lengthAfter, noEffects, turnCommit, type JournalLength } from "./turn-commit.ts";
+import { TurnIds } from "./turn-ids.ts";
 import { workAtHand, type WorkAtHand } from "./work-at-hand.ts";
 import { Transaction, type TransactionOutcome } from "./transaction.ts";
-
-/** How a workflow came into this host's hand. */
-export type Origin =
-  | { readonly kind: "claimed"; readonly claimed: ClaimedWorkflow }
-  /** It was dropped, and its row may still name this claim. `abandoned`: pointers whose bodies were left behind. */
-  | { readonly kind: "again"; readonly run: Run; readonly claim: number; readonly abandoned: readonly number[] }
-  /** Its row names our lease, and nobody has it in hand: the answer to its claim was lost. */
-  | { readonly kind: "stray"; readonly run: Run; readonly claim: number };
 
 /** A turn that has been decided and is with the committer. */
 interface Flight {
@@ -69,9 +57,6 @@ const nothingAtHand: WorkAtHand = { ready: [], dueAt: null, continues: false, jo
 
 /** Turns in a row that the engine makes nothing of, although it asked for them. */
 const mostFruitless = 5;
-/** A host reads again what a newer one has written after this time: that one may have been rolled back, or take it. */
-const newerFormatPauseMs = 60_000;
-
 /**
  * A workflow in hand, from claim to park.
  *
@@ -83,9 +68,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   readonly claim: number;
   readonly #context: RunnerContext;
   readonly #origin: Origin;
-  /** Turn ids: a random part, and a number. */
-  readonly #turnPrefix: string;
-  #turns = 0;
+  readonly #ids: TurnIds;
+  /** While it is brought into hand. */
+  #intake: Intake | undefined;
   #row: WorkflowRow | undefined;
   #definition: WorkflowDefinition | undefined;
   #state: WorkflowState = initialState();
@@ -99,12 +84,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   /** The row's signals when inbox and events were read last. */
   #noted = -1;
   #needsPull = false;
-  /** What has ended or come, and is to be decided next. */
-  #inputs: Input[] = [];
-  /** Whether arrivals are among the inputs: they are decided before anything else is done. */
-  #arrived = false;
-  /** Engine time of the next decision, where it is not the present. */
-  #decideAt: number | undefined;
+  readonly #inputs = new InputQueue();
   /** Entries that need no decision, to be appended next. */
   #raw: readonly Entry[] | undefined;
   /** Decided ahead of the flush, since reading was needed for it. */
@@ -118,23 +98,19 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #timer: Timer | undefined;
   #timerAt = 0;
   #fruitless = 0;
-  /** Inputs that are decided one by one, since together they were refused. */
-  #oneByOne = 0;
   #broken = false;
   /** Whether a turn of this object has been stored. */
   #hasAppended = false;
   /** Whether it is at the gate of suspects, or beyond. */
   #suspected = false;
   #lettingGo = false;
-  /** The highest seq, while its take-over is under way. */
-  #headSeq: number | undefined;
 
   constructor(context: RunnerContext, origin: Origin) {
     this.#context = context;
     this.#origin = origin;
     this.run = origin.kind === "claimed" ? origin.claimed.row.run : origin.run;
     this.claim = origin.kind === "claimed" ? origin.claimed.row.claim : origin.claim;
-    this.#turnPrefix = context.newTurnPrefix();
+    this.#ids = new TurnIds(context.newTurnPrefix());
   }
 
   get gone(): boolean {
@@ -143,109 +119,40 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   // ---------------------------------------------------------------- into hand
 
-  /** Brings the workflow into hand: takes it over from a dead host, loads it, and goes on. */
   begin(): void {
-    const origin = this.#origin;
-    if (origin.kind === "claimed") {
-      this.#row = origin.claimed.row;
-      const { headSeq, orphaned } = origin.claimed;
-      if (headSeq < 0) return this.#beginNew(origin.claimed.row);
-      if (orphaned) return this.#takeOver(headSeq);
-    }
-    this.#load();
+    this.#intake = new Intake(this.#context, this.#origin, this.#ids, (outcome) => this.#broughtIn(outcome));
+    this.#intake.begin();
   }
 
-  /** A journal without a turn: the row has all that is needed. */
-  #beginNew(row: WorkflowRow): void {
-    this.#definition = this.#context.core.registry.get(row.definitionId, row.version);
-    if (this.#definition === undefined) return this.#passOn(row.version, row.definitionHash);
+  #broughtIn(outcome: IntakeOutcome): void {
+    this.#intake = undefined;
+    if (this.#gone) return;
+    if (outcome.kind === "lost") return this.#drop("conflict", false);
+    this.#row = outcome.row;
+    if (outcome.kind === "unreadable") return this.#quarantine(outcome.error);
+    if (outcome.kind === "elsewhere") {
+      const { version, definitionHash } = outcome;
+      return this.#writeRow(passedOnRow(this.#context, outcome.row, version, definitionHash));
+    }
     try {
-      const start = decodeStartRecord(row.startText);
-      const { data, cursors } = start;
-      this.#inputs.push({
-        kind: "start",
-        identity: identityOf(row, start),
-        data,
-        ...(cursors === undefined ? {} : { cursors }),
-      });
+      this.#goOnFrom(outcome);
     } catch (error) {
-      return this.#quarantine(error);
+      this.#quarantine(error);
     }
-    this.#noted = row.signals === 0 ? 0 : -1;
-    this.#needsPull = row.signals > 0;
-    this.#busy = false;
-    this.pump();
   }
 
-  /** From the head seq alone, before anything is decoded: it fences the dead host, also where the record itself is deadly. */
-  #takeOver(headSeq: number): void {
-    this.#headSeq = headSeq;
-    this.#enqueue();
-  }
-
-  #takeOverTurn(row: WorkflowRow, headSeq: number): TurnCommit {
-    return {
-      run: this.run,
-      claim: this.claim,
-      seq: headSeq + 1,
-      turn: this.#nextTurnId(),
-      host: this.#context.core.hostName,
-      entriesText: encodeEntries([{ kind: "taken-over" }]),
-      namespace: row.namespace,
-    };
-  }
-
-  #tookOver(result: CommitResult, headSeq: number): void {
-    const ours = result.outcome === "conflict" && this.#isOurs(result.turn);
-    if (result.outcome === "applied" || ours) {
-      this.#headSeq = undefined;
-      return this.#load();
-    }
-    // The dead host was not dead: its last turn came first. Ours goes after it.
-    if (result.outcome === "conflict") return this.#takeOver(headSeq + 1);
-    this.#drop("conflict", false);
-  }
-
-  #load(): void {
-    this.#reads(this.#context.reads.load(this.run), (loaded) => this.#loaded(loaded));
-  }
-
-  #loaded(loaded: LoadedWorkflow | undefined): void {
-    const mine =
-      loaded !== undefined && loaded.row.owner === this.#context.leaseId() && loaded.row.claim === this.claim;
-    if (!mine) return this.#drop("conflict", false);
-    const { row } = loaded;
-    this.#row = row;
-    const head = loaded.turns.at(-1)?.seq ?? loaded.checkpoint?.seq ?? -1;
-    if (head < 0) return this.#beginNew(row);
-    // Where the answer to a claim was lost, so was the word whether its last owner had died.
-    if (this.#origin.kind === "stray" && this.#turns === 0) return this.#takeOver(head);
-    try {
-      const folded = foldJournal(loaded);
-      this.#state = folded.state;
-      this.#work = workAtHand(folded.state, this.#context.core.options.maxLoneDeaths);
-      this.#summary = folded.summary;
-      this.#length.turns = folded.turns;
-      this.#length.journalSize = folded.journalSize;
-      this.#length.checkpointSize = folded.checkpointSize;
-    } catch (error) {
-      return this.#quarantine(error);
-    }
-    const { definitionId, version, definitionHash } = this.#state.identity;
-    this.#definition = this.#context.core.registry.get(definitionId, version);
-    if (this.#definition === undefined) {
-      // The row names a definition that this host has, or it would not have been claimed. Only the version may have moved on.
-      if (definitionId === row.definitionId && version !== row.version) return this.#passOn(version, definitionHash);
-      return this.#quarantine(this.#strangeDefinition());
-    }
-    this.#needsPull = row.signals > 0 || awaitedStreams(this.#state).length > 0;
-    this.#noted = this.#needsPull ? -1 : row.signals;
-    const abandoned =
-      this.#origin.kind === "again"
-        ? this.#origin.abandoned.filter((pointer) => this.#state.pointers.get(pointer)?.status === "ready")
-        : [];
-    if (abandoned.length > 0 && this.#turns === 0) this.#raw = [{ kind: "attempts-abandoned", pointers: abandoned }];
-    this.#inputs.push(...endedStragglers(this.#state, this.#bodies));
+  #goOnFrom({ state, summary, definition, ...broughtIn }: BroughtIn): void {
+    this.#work = workAtHand(state, this.#context.core.options.maxLoneDeaths);
+    this.#state = state;
+    this.#summary = summary;
+    this.#definition = definition;
+    this.#length.turns = broughtIn.turns;
+    this.#length.journalSize = broughtIn.journalSize;
+    this.#length.checkpointSize = broughtIn.checkpointSize;
+    this.#needsPull = broughtIn.needsPull;
+    this.#noted = broughtIn.notedSignals;
+    this.#raw = broughtIn.entries;
+    this.#inputs.add(...broughtIn.inputs, ...endedStragglers(state, this.#bodies));
     this.#busy = false;
     this.pump();
   }
@@ -274,15 +181,15 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (this.#lettingGo) return this.#letGoNow();
     if (this.#raw !== undefined) return this.#enqueue();
     if (!stopping) {
-      if (this.#needsPull && !this.#arrived) return this.#pull();
-      if (!this.#arrived) {
+      if (!this.#inputs.hasArrivals) {
+        if (this.#needsPull) return this.#pull();
         if (this.#isHeld()) return;
         if (this.#work.ready.length > 0) this.#runBodies();
-        if (this.#needsPull && !this.#arrived) return this.#pull();
+        if (this.#needsPull) return this.#pull();
       }
       if (this.#lookAhead()) return;
     }
-    if (this.#inputs.length > 0) return this.#enqueue();
+    if (this.#inputs.size > 0) return this.#enqueue();
     if (!stopping && this.#runTransaction()) return;
     this.#rest();
   }
@@ -309,22 +216,12 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #cameIn(arrivals: Arrivals, at: number): void {
     this.#noted = Math.max(this.#noted, arrivals.signals);
     if (arrivals.more) this.#needsPull = true;
-    if (arrivals.inputs.length > 0) {
-      this.#inputs.push(...arrivals.inputs);
-      this.#arrived = true;
-    }
+    this.#inputs.addArrivals(arrivals.inputs);
     // The streams were read after these deadlines had passed, so an event that came in time has been seen.
     const { dueAt } = this.#work;
-    if (dueAt !== null && dueAt <= at) this.#timeCame(at);
+    if (dueAt !== null && dueAt <= at) this.#inputs.addDue(at);
     this.#busy = false;
     this.pump();
-  }
-
-  #timeCame(at: number): void {
-    if (this.#decideAt !== undefined) return;
-    this.#inputs.push({ kind: "due" });
-    this.#decideAt = at;
-    this.#arrived = true;
   }
 
   /** A suspect waits for the gate, and puts it on record that it runs alone. */
@@ -336,8 +233,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       return false;
     }
     this.#suspected = true;
-    if (isPoison(this.#state, core.options.maxLoneDeaths)) this.#inputs.push({ kind: "continue" });
-    if (this.#inputs.length === 0) {
+    if (isPoison(this.#state, core.options.maxLoneDeaths)) this.#inputs.add({ kind: "continue" });
+    if (this.#inputs.size === 0) {
       if (!suspects.enter(this)) return true;
       if (this.#state.takeover.alone) return false;
       this.#raw = [{ kind: "run-alone" }];
@@ -352,7 +249,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (definition === undefined) return;
     const { core, bodies } = this.#context;
     this.#busy = true;
-    const ended = endedPointers(this.#inputs);
+    const ended = this.#inputs.pointers();
     for (const pointer of this.#work.ready) {
       if (this.#bodies.has(pointer) || ended?.has(pointer) === true) continue;
       if (bodies.isFull) {
@@ -360,7 +257,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
         break;
       }
       if (needsBegin(definition, this.#state, pointer)) {
-        this.#inputs.push({ kind: "begin", pointer });
+        this.#inputs.add({ kind: "begin", pointer });
         continue;
       }
       const attempt = attemptOf(definition, this.#state, pointer);
@@ -377,9 +274,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#bodies.remove(body);
     if (this.#gone) return;
     const { limits } = this.#context.core.options;
-    if (mode === "straggler") this.#inputs.push(stragglerInput(body.attempt, returned, value, limits));
-    else if (returned) this.#inputs.push(returnedInput(body.attempt, value, limits));
-    else if (!harmless.has(body.abortReason)) this.#inputs.push(threwInput(body.attempt, value));
+    if (mode === "straggler") this.#inputs.add(stragglerInput(body.attempt, returned, value, limits));
+    else if (returned) this.#inputs.add(returnedInput(body.attempt, value, limits));
+    else if (!harmless.has(body.abortReason)) this.#inputs.add(threwInput(body.attempt, value));
     this.#hasInput();
   }
 
@@ -387,14 +284,14 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#bodies.remove(body);
     body.leave();
     if (this.#gone) return;
-    this.#inputs.push(timedOutInput(body.attempt));
+    this.#inputs.add(timedOutInput(body.attempt));
     this.#hasInput();
   }
 
   /** The short way of `pump` where nothing comes before deciding what has ended. */
   #hasInput(): void {
     if (this.#busy) return;
-    const plain = this.#inputs.length > 0 && !this.#needsPull && !this.#lettingGo && this.#raw === undefined;
+    const plain = this.#inputs.size > 0 && !this.#needsPull && !this.#lettingGo && this.#raw === undefined;
     if (plain && this.#context.mayAct()) this.#enqueue();
     else this.pump();
   }
@@ -403,7 +300,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #lookAhead(): boolean {
     const { core } = this.#context;
     const { dueAt, continues, journal } = this.#work;
-    if (dueAt !== null && !this.#arrived) {
+    if (dueAt !== null && !this.#inputs.hasArrivals) {
       const now = core.engineNow();
       if (dueAt <= now) {
         // Events up to the deadline come first: the streams are read once more, after it has passed.
@@ -411,17 +308,17 @@ export class WorkflowRun implements CommitSource, BodyOwner {
           this.#pull();
           return true;
         }
-        this.#timeCame(now);
+        this.#inputs.addDue(now);
       }
     }
-    if (this.#inputs.length > 0) return false;
-    if (continues) this.#inputs.push({ kind: "continue" });
+    if (this.#inputs.size > 0) return false;
+    if (continues) this.#inputs.add({ kind: "continue" });
     const [needed] = journal;
-    if (this.#inputs.length > 0 || needed === undefined) return false;
+    if (this.#inputs.size > 0 || needed === undefined) return false;
     this.#busy = true;
     this.#reads(this.#context.reads.turn(this.run, needed.seq), (turn) => {
       const entries = turn === undefined ? [] : decodeEntries(turn.entriesText);
-      this.#inputs.push({ kind: "journal", pointer: needed.pointer, seq: needed.seq, entries });
+      this.#inputs.add({ kind: "journal", pointer: needed.pointer, seq: needed.seq, entries });
       this.#busy = false;
       this.pump();
     });
@@ -442,15 +339,11 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   #decideTurn(): TurnCommit | undefined {
-    if (this.#headSeq !== undefined && this.#row !== undefined) return this.#takeOverTurn(this.#row, this.#headSeq);
     if (this.#prepared !== undefined) return this.#takeOff(this.#prepared);
     if (this.#raw !== undefined) return this.#rawTurn(this.#raw);
     const definition = this.#definition;
     if (definition === undefined) return undefined;
-    const inputs = this.#takeInputs();
-    const at = this.#decideAt ?? this.#context.core.engineNow();
-    this.#decideAt = undefined;
-    this.#arrived = false;
+    const { inputs, at = this.#context.core.engineNow() } = this.#inputs.take();
     const decision = decide(definition, this.#state, inputs, this.#context.decideAt(at));
     if (decision.entries.length === 0) return this.#nothingCame(inputs);
     const { startChildren, stopChildren } = decision.effects;
@@ -468,16 +361,6 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#prepared = undefined;
     this.#flight = flight;
     return flight.turn;
-  }
-
-  #takeInputs(): readonly Input[] {
-    if (this.#oneByOne > 0) {
-      this.#oneByOne -= 1;
-      return this.#inputs.splice(0, 1);
-    }
-    const inputs = this.#inputs;
-    this.#inputs = [];
-    return inputs;
   }
 
   /** Nothing is to be appended: inputs that came too late. Only where the engine itself had asked for them is that an error. */
@@ -531,33 +414,23 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const turn = turnCommit(this.#context, {
       workflow: { run, namespace, parent },
       claim: this.claim,
-      turn: this.#nextTurnId(),
+      turn: this.#ids.next(),
       entries,
       text,
       state,
       effects,
       children,
-      row: this.#restingRow(state, work) ?? this.#changedRow(state),
+      row: restingRow(this.#context, this.#standing(state, work)) ?? changedRow(this.#state, state, this.#noted),
       summary: this.#summary,
       length: this.#length,
     });
     return { inputs, entries, effects, state, work, turn };
   }
 
-  #nextTurnId(): string {
-    this.#turns += 1;
-    return `${this.#turnPrefix}.${this.#turns}`;
-  }
-
-  #isOurs(turn: string): boolean {
-    return turn.startsWith(`${this.#turnPrefix}.`);
-  }
-
   settle(result: CommitResult): void {
     if (this.#gone) return this.#tellLate(this.#flight, result);
     try {
-      if (this.#headSeq !== undefined) this.#tookOver(result, this.#headSeq);
-      else this.#settled(result);
+      this.#settled(result);
     } catch (error) {
       this.#broke(error);
     }
@@ -591,7 +464,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
         return this.#drop("conflict", true);
       case "hole":
         // After it was loaded anew, what the journal holds and what the store says of its end do not fit together.
-        if (this.#origin.kind === "again" && !this.#hasAppended) return this.#quarantine(this.#damage());
+        if (this.#origin.kind === "again" && !this.#hasAppended)
+          return this.#quarantine(missingTurns(this.#row as WorkflowRow, this.#state));
         return this.#drop("conflict", true);
       case "failed":
         return this.#refused(flight, result.error);
@@ -618,27 +492,12 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     }
     if (this.#bodies.size > 0) this.#bodies.follow(state);
     if (turn.row?.release === true) return this.#releasedWith(dueAt);
-    if (state.stragglers.size > 0) this.#inputs.push(...endedStragglers(state, this.#bodies));
+    if (state.stragglers.size > 0) this.#inputs.add(...endedStragglers(state, this.#bodies));
     const revived = before.phase !== "active" && state.phase === "active";
     if (behind || revived || signals > this.#noted) this.#needsPull = true;
     if (turn.create !== undefined) this.#context.poke();
     this.#busy = false;
     this.pump();
-  }
-
-  #strangeDefinition(): CorruptedRecordError {
-    const { definitionId, version } = this.#state.identity;
-    return new CorruptedRecordError(
-      `the journal of workflow \`${this.#row?.id}\` names definition \`${definitionId}\` version ${version}, its row \`${this.#row?.definitionId}\` version ${this.#row?.version}: one of them is damaged. Restore it from a backup`,
-      { workflowId: this.#row?.id, definitionId, version },
-    );
-  }
-
-  #damage(): CorruptedRecordError {
-    return new CorruptedRecordError(
-      `the journal of workflow \`${this.#row?.id}\` ends at turn ${this.#state.seq}, and the store refuses the next one: turns are missing. Restore it from a backup`,
-      { workflowId: this.#row?.id },
-    );
   }
 
   /** Tells listeners and waiters here what has been committed. */
@@ -664,18 +523,15 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const [input] = flight.inputs;
     if (input === undefined) return this.#quarantine(error);
     if (flight.inputs.length > 1) {
-      this.#inputs = [...flight.inputs, ...this.#inputs];
-      this.#oneByOne = flight.inputs.length;
+      this.#inputs.putBackApart(flight.inputs);
       return this.#enqueue();
     }
     if (input.kind !== "attempt-returned") return this.#suspendFor(error);
     const { pointer, attempt } = input;
     const stored = storeError(error, { stepId: this.#state.pointers.get(pointer)?.step, attempt });
-    this.#inputs = [
+    this.#inputs.putBackApart([
       { kind: "attempt-threw", pointer, attempt, error: stored, thrown: error, unstorable: true },
-      ...this.#inputs,
-    ];
-    this.#oneByOne = 1;
+    ]);
     this.#enqueue();
   }
 
@@ -691,13 +547,11 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   #suspendFor(error: unknown): void {
-    if (this.#broken || this.#state.seq < 0 || this.#state.phase !== "active" || this.#headSeq !== undefined)
-      return this.#quarantine(error);
+    if (this.#broken || this.#state.seq < 0 || this.#state.phase !== "active") return this.#quarantine(error);
     this.#broken = true;
     const stored = storeError(error);
     this.#raw = [{ kind: "workflow-suspended", reason: stored.message, error: stored }];
-    this.#inputs = [];
-    this.#oneByOne = 0;
+    this.#inputs.clear();
     this.#flight = undefined;
     this.#prepared = undefined;
     this.#enqueue();
@@ -727,7 +581,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       const error = new FatalError(
         `step \`${attempt.node.id}\` is transactional, and this host's store has no transactions for steps: use the store that the step was made for`,
       );
-      this.#inputs.push(threwInput(attempt, error));
+      this.#inputs.add(threwInput(attempt, error));
       this.#busy = false;
       return this.pump();
     }
@@ -753,7 +607,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       case "lost":
         return this.#drop("conflict", true);
       case "failed":
-        this.#inputs.push(outcome.input);
+        this.#inputs.add(outcome.input);
         this.#busy = false;
         return this.pump();
       case "unknown":
@@ -768,35 +622,24 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   /** Nothing is left to do: the workflow is let go, or waits in hand for a body or a near time. */
   #rest(): void {
-    const row = this.#restingRow(this.#state, this.#work);
+    const row = restingRow(this.#context, this.#standing(this.#state, this.#work));
     if (row === undefined) return this.#arm();
     this.#busy = true;
     this.#writeRow(row);
   }
 
-  /** The row with which the workflow can be let go in this state; undefined: there is something to do, or to wait for here. */
-  #restingRow(state: WorkflowState, work: WorkAtHand): RowWrite | undefined {
-    if (this.#bodies.matterTo(state) || this.#inputs.length > 0) return undefined;
-    const { core, stopping } = this.#context;
-    const { phase } = this.#state;
-    const pulls = this.#needsPull || (phase !== "active" && state.phase === "active");
-    if (pulls && !stopping) return undefined;
-    const release = { release: true, notedSignals: this.#noted } as const;
-    if (state.phase !== "active") return rowOf(state, { ...release, dueAt: pulls ? core.engineNow() : null });
-    const works = work.ready.length > 0 || work.continues || work.journal.length > 0;
-    if (works || (stopping && pulls))
-      return stopping ? rowOf(state, { ...release, dueAt: core.engineNow() }) : undefined;
-    const { dueAt } = work;
-    if (dueAt !== null && dueAt <= core.engineNow() + core.options.nearMs && !stopping) return undefined;
-    if (state.stragglers.size > 0 && endedStragglers(state, this.#bodies).length > 0 && !stopping) return undefined;
-    return rowOf(state, { ...release, dueAt });
-  }
-
-  /** What queries and other hosts should see at once, although the workflow stays in hand. */
-  #changedRow(state: WorkflowState): RowWrite | undefined {
-    const { phase, identity, seq } = this.#state;
-    if (state.phase === phase && (seq < 0 || state.identity.version === identity.version)) return undefined;
-    return rowOf(state, { dueAt: null, release: false, notedSignals: this.#noted });
+  /** How it stands in this state, or will when the state is committed. */
+  #standing(state: WorkflowState, work: WorkAtHand): Standing {
+    // What came while it was suspended has not been read.
+    const revived = this.#state.phase !== "active" && state.phase === "active";
+    return {
+      state,
+      work,
+      bodies: this.#bodies,
+      hasInputs: this.#inputs.size > 0,
+      pulls: this.#needsPull || revived,
+      notedSignals: this.#noted,
+    };
   }
 
   #writeRow(row: RowWrite): void {
@@ -809,13 +652,6 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #releasedWith(dueAt: number | null | undefined): void {
     this.#end("cancelled");
     this.#context.released(this.run, dueAt);
-  }
-
-  /** This host has not the definition that the workflow has come to: one that has it takes it. */
-  #passOn(version: number, definitionHash: string): void {
-    const row = this.#row as WorkflowRow;
-    this.#busy = true;
-    this.#writeRow({ ...unchanged(row), version, definitionHash, dueAt: this.#context.core.engineNow() });
   }
 
   /** What cannot be read, or not be written, is left alone until something comes for it; others go on. */
@@ -831,15 +667,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#busy = true;
     this.#flight = undefined;
     this.#raw = undefined;
-    // Written by a newer version: its own hosts can read it, so it stays what it is.
-    if (thrown instanceof NewerFormatError)
-      return this.#writeRow({ ...unchanged(row), dueAt: core.engineNow() + newerFormatPauseMs });
-    this.#writeRow({
-      ...unchanged(row),
-      status: "suspended",
-      errorText: encodeRowError(storeError(thrown)),
-      waitingFor: [],
-    });
+    this.#writeRow(quarantinedRow(this.#context, row, thrown));
   }
 
   /** Forgets the workflow. `look`: its row may still be ours. */
@@ -867,7 +695,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   #letGoNow(): void {
-    if (this.#inputs.length > 0 || this.#raw !== undefined) return this.#enqueue();
+    if (this.#inputs.size > 0 || this.#raw !== undefined) return this.#enqueue();
     const abandoned = this.#bodies
       .leave("stopping")
       .filter((pointer) => this.#state.pointers.get(pointer)?.status === "ready");
@@ -878,6 +706,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   #end(reason: AbortReason): readonly number[] {
     this.#gone = true;
+    this.#intake?.cancel();
     this.#busy = true;
     this.#timer?.cancel();
     this.#context.suspects.leave(this);
@@ -921,32 +750,4 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     });
     this.#drop("conflict", false);
   }
-}
-
-/** Pointers whose bodies have ended, or are about to begin, and that wait for their turn. */
-function endedPointers(inputs: readonly Input[]): ReadonlySet<number> | undefined {
-  if (inputs.length === 0) return undefined;
-  const pointers = new Set<number>();
-  for (const input of inputs) {
-    if (input.kind === "attempt-returned" || input.kind === "attempt-threw" || input.kind === "begin")
-      pointers.add(input.pointer);
-  }
-  return pointers;
-}
-
-/** The row as it is, let go. */
-function unchanged(row: WorkflowRow): RowWrite {
-  const { status, signals, version, definitionHash, completedAt, resultText, errorText, waitingFor } = row;
-  return {
-    status,
-    dueAt: null,
-    release: true,
-    notedSignals: signals,
-    version,
-    definitionHash,
-    completedAt,
-    resultText,
-    errorText,
-    waitingFor,
-  };
 }

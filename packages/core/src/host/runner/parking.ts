@@ -1,0 +1,97 @@
+import type { WorkflowState } from "../../engine/state.ts";
+import { storeError } from "../../engine/stored-error.ts";
+import { CorruptedRecordError, NewerFormatError } from "../../errors.ts";
+import type { RowWrite } from "../../providers/persistence-provider.ts";
+import type { WorkflowRow } from "../../providers/records.ts";
+import { encodeRowError, rowOf } from "../core/row-record.ts";
+import { endedStragglers, type Bodies } from "./bodies.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import type { WorkAtHand } from "./work-at-hand.ts";
+
+/** A host reads again what a newer one has written after this time: that one may have been rolled back, or take it. */
+const newerFormatPauseMs = 60_000;
+
+/** How a workflow in hand stands. */
+export interface Standing {
+  readonly state: WorkflowState;
+  readonly work: WorkAtHand;
+  readonly bodies: Bodies;
+  /** Whether inputs wait to be decided. */
+  readonly hasInputs: boolean;
+  /** Whether inbox and events are to be read. */
+  readonly pulls: boolean;
+  readonly notedSignals: number;
+}
+
+/** The row with which the workflow is let go; undefined: there is something to do here, or to wait for. */
+export function restingRow({ core, stopping }: RunnerContext, standing: Standing): RowWrite | undefined {
+  const { state, work, bodies, pulls, notedSignals } = standing;
+  if (bodies.matterTo(state) || standing.hasInputs || (pulls && !stopping)) return undefined;
+  const letGo = (dueAt: number | null): RowWrite => rowOf(state, { dueAt, release: true, notedSignals });
+  if (state.phase !== "active") return letGo(pulls ? core.engineNow() : null);
+  const { dueAt } = work;
+  const works = work.ready.length > 0 || work.continues || work.journal.length > 0;
+  if (stopping) return letGo(works || pulls ? core.engineNow() : dueAt);
+  if (works || (dueAt !== null && dueAt <= core.engineNow() + core.options.nearMs)) return undefined;
+  if (state.stragglers.size > 0 && endedStragglers(state, bodies).length > 0) return undefined;
+  return letGo(dueAt);
+}
+
+/** The row as queries and other hosts should see it at once, although the workflow stays in hand; undefined: as it is. */
+export function changedRow(before: WorkflowState, after: WorkflowState, notedSignals: number): RowWrite | undefined {
+  // Before its first turn a workflow has no identity; its row has.
+  const sameVersion = before.seq < 0 || before.identity.version === after.identity.version;
+  if (before.phase === after.phase && sameVersion) return undefined;
+  return rowOf(after, { dueAt: null, release: false, notedSignals });
+}
+
+/** The row as it is, for hosts that have this version of the definition. */
+export function passedOnRow(
+  context: RunnerContext,
+  row: WorkflowRow,
+  version: number,
+  definitionHash: string,
+): RowWrite {
+  return { ...letGoAsIs(row), version, definitionHash, dueAt: context.core.engineNow() };
+}
+
+/** The row of a workflow whose records cannot be used: nobody takes it until something comes for it. */
+export function quarantinedRow(context: RunnerContext, row: WorkflowRow, thrown: unknown): RowWrite {
+  // Written by a newer version: its own hosts can read it, so it stays what it is.
+  if (thrown instanceof NewerFormatError)
+    return { ...letGoAsIs(row), dueAt: context.core.engineNow() + newerFormatPauseMs };
+  return { ...letGoAsIs(row), status: "suspended", errorText: encodeRowError(storeError(thrown)), waitingFor: [] };
+}
+
+function letGoAsIs(row: WorkflowRow): RowWrite {
+  const { status, signals, version, definitionHash, completedAt, resultText, errorText, waitingFor } = row;
+  return {
+    status,
+    dueAt: null,
+    release: true,
+    notedSignals: signals,
+    version,
+    definitionHash,
+    completedAt,
+    resultText,
+    errorText,
+    waitingFor,
+  };
+}
+
+export function strangeDefinition(
+  row: WorkflowRow,
+  { identity: { definitionId, version } }: WorkflowState,
+): CorruptedRecordError {
+  return new CorruptedRecordError(
+    `the journal of workflow \`${row.id}\` names definition \`${definitionId}\` version ${version}, its row \`${row.definitionId}\` version ${row.version}: one of them is damaged. Restore it from a backup`,
+    { workflowId: row.id, definitionId, version },
+  );
+}
+
+export function missingTurns(row: WorkflowRow, { seq }: WorkflowState): CorruptedRecordError {
+  return new CorruptedRecordError(
+    `the journal of workflow \`${row.id}\` ends at turn ${seq}, and the store refuses the next one: turns are missing. Restore it from a backup`,
+    { workflowId: row.id },
+  );
+}
