@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { WorkflowHost } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
 import { Child } from "../processes/support/child.ts";
@@ -25,8 +26,14 @@ export interface KillLoopReport extends Audit {
   readonly clientErrors: readonly string[];
 }
 
-/** Workflows that are to be unfinished at any time: enough for every process to have work in hand. */
-const unfinishedAtOnce = 30;
+/**
+ * Workflows that are to be unfinished at any time: enough for every process to have work in hand, and not so many that a process
+ * which lives for a moment does nothing but take over. What saw two processes die in a row is run alone.
+ */
+const unfinishedAtOnce = 12;
+/** A process dies after it has begun so many bodies at most, or after so long: there may be nothing left to do. */
+const mostBodies = 30;
+const longestLifeMs = 1_500;
 /**
  * Some of the processes live for a few milliseconds only, as no process does in earnest, so one workflow may well see many of
  * them die before its step has ended.
@@ -58,12 +65,18 @@ export async function killLoop({ seed, kills }: KillLoopOptions): Promise<KillLo
     let isUp = false;
     const starting = current.call("start").then(() => {
       isUp = true;
-      void current.call("startWorkflows", [client.draw(), client.draw()]);
+      if (client.wantsMore) void current.call("startWorkflows", [client.draw(), client.draw()]);
     });
     starting.catch(() => {});
-    // Most die at work, some before they have come so far.
-    if (random() < 0.85) await starting;
-    await pause(random() * 300);
+    // Most die at work, some before they have come so far. How far is counted, since nobody knows how fast this machine is.
+    const bodies = random() < 0.85 ? Math.floor(random() * mostBodies) : undefined;
+    const longest = performance.now() + longestLifeMs;
+    if (bodies !== undefined) {
+      const before = bodiesOf(store);
+      await starting;
+      while (bodiesOf(store) < before + bodies && performance.now() < longest) await pause(2);
+    }
+    await pause(random() * 40);
     if (!isUp) killsAtStart += 1;
     current.kill("SIGKILL");
     const { signal } = await current.ended;
@@ -85,12 +98,19 @@ export async function killLoop({ seed, kills }: KillLoopOptions): Promise<KillLo
   };
 }
 
+/** Bodies that have begun so far, by the bytes that they have written about it: a line of this length each, roughly. */
+function bodiesOf(store: StoreFile): number {
+  return (statSync(store.path("attempts.log"), { throwIfNoEntry: false })?.size ?? 0) / 130;
+}
+
 /** Starts workflows and publishes what they wait for, and keeps in mind what was acknowledged. Runs nothing itself. */
 class Client implements AsyncDisposable {
   readonly host: WorkflowHost;
   readonly starts: Acknowledged[] = [];
   readonly errors: string[] = [];
   events = 0;
+  /** Whether there were few unfinished ones when that was looked for last. */
+  wantsMore = true;
   readonly #kinds: Readonly<Record<string, Kind>>;
   readonly #random: () => number;
   readonly #drawn: Map<string, Acknowledged> = new Map();
@@ -146,7 +166,8 @@ class Client implements AsyncDisposable {
   async #run(): Promise<void> {
     while (!this.#isFinishing) {
       await this.#try(async () => {
-        if ((await this.#unfinished()) >= unfinishedAtOnce) return;
+        this.wantsMore = (await this.#unfinished()) < unfinishedAtOnce;
+        if (!this.wantsMore) return;
         const start = this.draw();
         await this.host.startWorkflow(this.#kinds[start.kind]!.definition, start.data, { id: start.id });
         this.acknowledged(start.id);
