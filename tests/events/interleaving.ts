@@ -1,9 +1,10 @@
 import type { WorkflowDefinition, WorkflowHost } from "@wfe/core";
 import { isDeepStrictEqual } from "node:util";
+import { Crew, turns } from "../support/crew.ts";
+import { randomFrom, type Random } from "../support/random.ts";
 import type { StoreKind } from "../support/stores.ts";
 import { World } from "../support/world.ts";
 import { dataOf, definitionsOf, expectedReads, randomProgram, type Program } from "./program.ts";
-import { randomFrom, type Random } from "./random.ts";
 
 /** Workflows that do the same, at different times and with different luck. */
 const readersOfAProgram = 5;
@@ -22,7 +23,8 @@ interface Reader {
 
 /**
  * Plays one random interleaving for each of some workflows that share hosts: events are published and workflows started while
- * hosts come, go and die in the middle of what they do, or cannot reach the store for a while. Throws where any of them reads other than it has to.
+ * hosts come, go and die in the middle of what they do, or cannot reach the store for a while. Throws where any of them reads
+ * other than it has to.
  */
 export async function playInterleavings(store: StoreKind, seed: number, readers: number): Promise<void> {
   const random = randomFrom(seed);
@@ -35,12 +37,9 @@ class Play implements AsyncDisposable {
   readonly #random: Random;
   readonly #seed: number;
   readonly #readers: readonly Reader[];
-  readonly #definitions: readonly WorkflowDefinition[];
   /** Runs nothing and never dies: who has to know that something was published asks it. */
   readonly #client: WorkflowHost;
-  #hosts: WorkflowHost[] = [];
-  /** Those whose line to the store is not open. */
-  readonly #lines: Set<WorkflowHost> = new Set();
+  readonly #crew: Crew;
   #allCompleted = false;
 
   constructor(store: StoreKind, random: Random, seed: number, readers: number) {
@@ -51,14 +50,15 @@ class Play implements AsyncDisposable {
       const program = randomProgram(random, `program-${index}`);
       return { program, total: expectedReads(program).total, definitions: definitionsOf(program, `program-${index}`) };
     });
-    this.#definitions = programs.flatMap(({ definitions }) => definitions);
+    const definitions = programs.flatMap(({ definitions }) => definitions);
     this.#readers = Array.from({ length: readers }, (_, index) => {
       const { program, total, definitions } = random.pick(programs);
       const [definition] = definitions;
       if (definition === undefined) throw new TypeError("a program has a definition");
       return { key: `k-${index}`, program, definition, total, startedAt: undefined, publishedAt: [] };
     });
-    this.#client = this.#world.host(this.#definitions);
+    this.#client = this.#world.host(definitions);
+    this.#crew = new Crew(this.#world, random, definitions);
   }
 
   async run(): Promise<void> {
@@ -78,13 +78,7 @@ class Play implements AsyncDisposable {
     const dice = random.below(100);
     if (dice < 45) await this.#publish(reader);
     else if (dice < 60) await this.#startWorkflow(reader);
-    else if (dice < 78) await turns(1 + random.below(6));
-    else if (dice < 84) await this.#world.settle();
-    else if (dice < 90) await this.#world.clock.advance(random.pick([1, 50, 800, 3_000]));
-    else if (dice < 95) await this.#startHost();
-    else if (dice < 97) this.#killHost();
-    else if (dice < 99) this.#changeLine();
-    else await this.#stopHost();
+    else await this.#crew.act();
   }
 
   async #publish(reader: Reader): Promise<void> {
@@ -93,15 +87,15 @@ class Play implements AsyncDisposable {
     const now = this.#world.clock.now();
     reader.publishedAt.push(now);
     const options = { id: `${reader.key} ${n}` };
-    const [host] = this.#hosts;
+    const host = this.#crew.eldest;
     if (host !== undefined && random.chance(0.3)) {
       // By a host that may be gone before it has heard that the event is stored.
       const published = host.publishEvent("e", reader.key, n, options);
       published.catch(() => {});
       if (random.chance(0.2)) {
         await turns(random.below(3));
-        this.#kill(host);
-      } else if (random.chance(0.5) && !this.#lines.has(host)) {
+        this.#crew.kill(host);
+      } else if (random.chance(0.5) && this.#crew.reachesStore(host)) {
         await published;
         return;
       }
@@ -124,48 +118,13 @@ class Play implements AsyncDisposable {
     await this.#client.startWorkflow(reader.definition, dataOf(reader.key), { id: reader.key, tags: ["reader"] });
   }
 
-  async #startHost(): Promise<void> {
-    if (this.#hosts.length >= 3) return;
-    this.#hosts.push(await this.#world.start(this.#definitions));
-  }
-
-  #killHost(): void {
-    if (this.#hosts.length > 0) this.#kill(this.#random.pick(this.#hosts));
-  }
-
-  /** A host that is alive cannot reach the store, or hears no answer; or again it can. */
-  #changeLine(): void {
-    if (this.#hosts.length === 0) return;
-    const host = this.#random.pick(this.#hosts);
-    const line = this.#lines.has(host) ? "open" : this.#random.pick(["cut", "deaf"] as const);
-    this.#world.setLine(host, line);
-    if (line === "open") this.#lines.delete(host);
-    else this.#lines.add(host);
-  }
-
-  #kill(host: WorkflowHost): void {
-    this.#world.kill(host);
-    this.#hosts = this.#hosts.filter((other) => other !== host);
-  }
-
-  async #stopHost(): Promise<void> {
-    const [host] = this.#hosts;
-    if (host === undefined) return;
-    this.#hosts = this.#hosts.filter((other) => other !== host);
-    this.#lines.delete(host);
-    await this.#world.stop(host);
-  }
-
   /** Starts what was not started, publishes what is missing, and lets everything end. */
   async #finish(): Promise<void> {
-    if (this.#hosts.length === 0) await this.#startHost();
     for (const reader of this.#readers) await this.#startWorkflow(reader);
     for (const reader of this.#readers) {
       while (this.#eligible(reader) < reader.total) await this.#publish(reader);
     }
-    for (const host of this.#lines) this.#world.setLine(host, "open");
-    this.#lines.clear();
-    if (this.#hosts.length === 0) await this.#startHost();
+    await this.#crew.recover();
     for (let tries = 0; tries < 20; tries += 1) {
       const completed = await this.#client.countWorkflows({ tag: "reader", status: "completed" });
       this.#allCompleted = completed === this.#readers.length;
@@ -207,9 +166,4 @@ class Play implements AsyncDisposable {
 
 function sorted(log: unknown): unknown {
   return Object.fromEntries(Object.entries(log ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Lets the event loop turn: what runs meanwhile may be cut off anywhere. */
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

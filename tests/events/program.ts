@@ -1,5 +1,5 @@
 import { ExecutionResult, retry, workflow, type WorkflowDefinition } from "@wfe/core";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 /** What a workflow does with one stream of events: a tree of reads, in the ways that lines of control can split and repeat. */
 export type Program =

@@ -3,13 +3,6 @@ import { TestClock, testRuntime } from "@wfe/core/testing";
 import { KillSwitch, type Line } from "./kill-switch.ts";
 import type { StoreKind, TestStore } from "./stores.ts";
 
-let ids = 0;
-
-/** Cheaper than 128 random bits. The beginning is random too: parts of ids tell things apart. */
-function randomId(): string {
-  return `${Math.random().toString(36).slice(2).padEnd(11, "0")}${(++ids).toString(36)}`;
-}
-
 type HostOptions = Omit<WorkflowHostOptions, "providers" | "workflows" | "clock" | "runtime">;
 
 /**
@@ -24,6 +17,7 @@ type HostOptions = Omit<WorkflowHostOptions, "providers" | "workflows" | "clock"
 export class World implements AsyncDisposable {
   readonly clock: TestClock = new TestClock();
   readonly #store: TestStore;
+  #ids = 0;
   readonly #hosts: Map<WorkflowHost, KillSwitch> = new Map();
 
   constructor(store: StoreKind) {
@@ -38,7 +32,7 @@ export class World implements AsyncDisposable {
       ...options,
       workflows,
       providers: [killSwitch.provider(this.#store.connect())],
-      runtime: killSwitch.runtime({ ...testRuntime({ clock: this.clock }), randomId }),
+      runtime: killSwitch.runtime({ ...testRuntime({ clock: this.clock }), randomId: () => this.#newId() }),
     });
     this.#hosts.set(host, killSwitch);
     return host;
@@ -67,6 +61,13 @@ export class World implements AsyncDisposable {
     while (!stopped) await this.clock.advance("10s");
     await stopping;
     this.#hosts.delete(host);
+  }
+
+  /** Unique in this world and the same in every run. Looks random from its beginning on: parts of ids tell things apart. */
+  #newId(): string {
+    this.#ids += 1;
+    const mixed = Math.imul(this.#ids, 0x9e3779b1) >>> 0;
+    return `${mixed.toString(36).padStart(7, "0")}-${this.#ids.toString(36)}`;
   }
 
   /** Changes how a host reaches the store, from its next call on. */
