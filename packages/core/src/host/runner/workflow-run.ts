@@ -748,6 +748,6 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       run: this.run,
       error,
     });
-    this.#drop("conflict", false);
+    this.#drop("conflict", true);
   }
 }
