@@ -130,6 +130,17 @@ it("tells whoever asks for a damaged workflow what is wrong with it", async () =
   expect((await client.listWorkflows()).items).toHaveLength(2);
 });
 
+it("goes on from a turn before the damage, as a fork", async () => {
+  using store = new StoreFile();
+  await parked(store, 1);
+  store.change(`UPDATE wfe_turns SET entries = '{' WHERE run = ${run} AND seq = 4`, "patient-0");
+  await using client = host(store);
+  await client.start();
+  const fork = await client.forkWorkflow("patient-0", { at: 3, id: "fork" });
+  await client.publishEvent(go, "fork", { n: 1 });
+  expect(await fork.result({ timeout: "10s" })).toMatchObject({ sum: 15, total: 16 });
+});
+
 it("puts a workflow with a damaged checkpoint aside", async () => {
   using store = new StoreFile();
   await parked(store, 2, 200);

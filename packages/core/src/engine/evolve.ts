@@ -567,7 +567,7 @@ function walkOf(draft: Draft, pointer: number): NonNullable<NonNullable<Pointer[
 function misfit(seq: number, entry: Entry, cause: unknown): Error {
   if (cause instanceof WfeError) return cause;
   return new CorruptedRecordError(
-    `entry \`${entry.kind}\` of turn ${seq} does not fit what came before it: the store was damaged, or changed past WFE; restore a backup, or terminate the workflow`,
+    `entry \`${entry.kind}\` of turn ${seq} does not fit what came before it: the store was damaged, or changed past WFE; restore a backup, or fork the workflow from a turn before it`,
     { cause },
   );
 }

@@ -44,6 +44,6 @@ function unreadable(what: string, value: unknown): CorruptedRecordError | NewerF
     );
   }
   return new CorruptedRecordError(
-    `${what} cannot be read, it is something else: the store was damaged, or changed past WFE; restore a backup, or terminate the workflow`,
+    `${what} cannot be read, it is something else: the store was damaged, or changed past WFE; restore a backup, or fork the workflow from a turn before it`,
   );
 }
