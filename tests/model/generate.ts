@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { indexDefinition } from "../../packages/core/src/definition/index-definition.ts";
 import type { WorkflowDefinition } from "../../packages/core/src/definition/definition.ts";
 import type { ErrorBehavior, FinalBehavior } from "../../packages/core/src/definition/error-behavior.ts";
+import type { At } from "../../packages/core/src/definition/step-context.ts";
 import type { Block, DefinitionNode, NodeBase } from "../../packages/core/src/definition/nodes.ts";
-import type { Answer, ChildAnswer } from "./world.ts";
+import { ExpressionThrown, type Answer, type ChildAnswer } from "./world.ts";
 
 /**
  * Random definitions. What fast-check makes and shrinks is a `Sketch`, plain JSON that a failing test prints; `compile` makes the
@@ -24,6 +25,8 @@ export interface Sketch {
 export interface Mods {
   readonly as?: string;
   readonly output?: string;
+  /** Its functions throw while `a` is odd. */
+  readonly throws?: boolean;
   readonly input?: boolean;
   readonly onError?: FinalBehavior | { readonly max: number; readonly then: FinalBehavior; readonly jitter: boolean };
   readonly compensation?: readonly Sketch[];
@@ -108,7 +111,7 @@ const childAnswer: fc.Arbitrary<ChildAnswer> = fc.oneof(
 );
 
 const script: fc.Arbitrary<Script> = some<Script>({
-  answers: fc.array(answer, { maxLength: 3 }),
+  answers: fc.oneof(fc.constant([]), fc.array(answer, { maxLength: 3 })),
   children: fc.array(childAnswer, { maxLength: 2 }),
   only: rarely(fc.nat(2), 1) as fc.Arbitrary<number>,
 });
@@ -131,16 +134,18 @@ function sketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrary<Sk
 
 function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrary<Sketch> {
   const deeper = depth - 1;
+  const hooked = depth > 2 ? 1 : 0;
   const hooks = {
-    onFailure: depth > 0 ? rarely(block(0, "hook")) : fc.constant(undefined),
-    ensure: depth > 0 ? rarely(block(0, "hook")) : fc.constant(undefined),
+    onFailure: depth > 0 ? rarely(block(hooked, "hook")) : fc.constant(undefined),
+    ensure: depth > 0 ? rarely(block(hooked, "hook")) : fc.constant(undefined),
     cancelWhen: rarely(cancelWhen, 7),
   };
-  const compensation = depth > 0 && place !== "undo" ? rarely(block(0, "undo"), 1) : fc.constant(undefined);
+  const compensation = depth > 0 && place !== "undo" ? rarely(block(hooked, "undo"), 1) : fc.constant(undefined);
   const full = { ...hooks, as: rarely(key, 1), onError: rarely(onError, 1), compensation };
   const stepMods = some<Mods>({
     ...full,
     output: rarely(key, 4),
+    throws: rarely(fc.constant(true), 12),
     input: rarely(fc.constant(true), 4),
     onCrash: rarely(fc.constantFrom("fail" as const, "suspend" as const), 9),
   });
@@ -148,6 +153,7 @@ function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrar
     ...hooks,
     as: fc.constant(undefined),
     output: fc.constant(undefined),
+    throws: rarely(fc.constant(true), 12),
     input: fc.constant(undefined),
     onError: fc.constant(undefined),
     compensation: fc.constant(undefined),
@@ -157,6 +163,7 @@ function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrar
     some<Mods>({
       as: fc.constant(undefined),
       output: fc.constant(undefined),
+      throws: rarely(fc.constant(true), 12),
       input: fc.constant(undefined),
       onError: fc.constant(undefined),
       compensation: fc.constant(undefined),
@@ -192,11 +199,11 @@ function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrar
   });
   const ends = fc.record({ kind: fc.constantFrom("end" as const, "fail" as const), mods: fc.constant({}) });
   const leaves: fc.WeightedArbitrary<Sketch>[] = [
-    { weight: 10, arbitrary: step },
-    { weight: 2, arbitrary: timer },
-    { weight: 2, arbitrary: wait },
-    { weight: 1, arbitrary: child },
-    { weight: 1, arbitrary: ends },
+    { weight: 30, arbitrary: step },
+    { weight: 5, arbitrary: timer },
+    { weight: 5, arbitrary: wait },
+    { weight: 4, arbitrary: child },
+    { weight: place === "body" ? 1 : 2, arbitrary: ends },
   ];
   if (depth <= 0) return fc.oneof(...leaves);
   const body = block(deeper, place);
@@ -216,7 +223,7 @@ function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrar
   });
   const loop = fc.record({
     kind: fc.constantFrom("while" as const, "do-while" as const),
-    n: fc.integer({ min: 1, max: 3 }),
+    n: fc.constantFrom(2, 1, 3),
     blocks: fc.tuple(body),
     mods: containerMods,
   });
@@ -250,13 +257,13 @@ function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrar
   });
   return fc.oneof(
     ...leaves,
-    { weight: 2, arbitrary: decide as fc.Arbitrary<Sketch> },
-    { weight: 2, arbitrary: branching },
-    { weight: 2, arbitrary: loop },
-    { weight: 3, arbitrary: forEach },
-    { weight: 4, arbitrary: parallel },
-    { weight: 2, arbitrary: graph },
-    { weight: 4, arbitrary: saga },
+    { weight: 6, arbitrary: decide as fc.Arbitrary<Sketch> },
+    { weight: 6, arbitrary: branching },
+    { weight: 8, arbitrary: loop },
+    { weight: 9, arbitrary: forEach },
+    { weight: 12, arbitrary: parallel },
+    { weight: 6, arbitrary: graph },
+    { weight: 14, arbitrary: saga },
   );
 }
 
@@ -270,6 +277,15 @@ export function compile(sketch: readonly Sketch[]): Program {
   const scripts = new Map<string, Script & { counter?: string }>();
   let count = 0;
   const number = (data: any, name: string): number => Number(data[name] ?? 0) || 0;
+
+  /** A function of the definition that may throw. */
+  function may<T extends readonly any[], R>(one: Sketch, id: string, fn: (...args: T) => R): (...args: T) => R {
+    if (one.mods?.throws !== true) return fn;
+    return (...args) => {
+      if (number(args[0], "a") % 2 === 1) throw new ExpressionThrown(`${id} cannot tell`);
+      return fn(...args);
+    };
+  }
 
   /** What is beyond the limit of nodes is left out. */
   function block(nodes: readonly Sketch[], before: readonly DefinitionNode[] = []): Block {
@@ -292,14 +308,14 @@ export function compile(sketch: readonly Sketch[]): Program {
           body: () => undefined,
           isClass: false,
           ...(one.mods?.input === true
-            ? { input: (data: any, at) => ({ a: data.a, item: at.item, index: at.index }) }
+            ? { input: may(one, id, (data: any, at: At) => ({ a: data.a, item: at.item, index: at.index })) }
             : {}),
         };
       case "if":
         return {
           ...base,
           kind: "if",
-          condition: (data) => number(data, one.key ?? "a") % 2 === one.n,
+          condition: may(one, id, (data: any) => number(data, one.key ?? "a") % 2 === one.n),
           then: block(first),
           ...(second === undefined ? {} : { otherwise: block(second) }),
         };
@@ -312,7 +328,7 @@ export function compile(sketch: readonly Sketch[]): Program {
           ...base,
           kind: "decide",
           cases,
-          ...(key === undefined ? {} : { value: (data: any) => number(data, key) % 3 }),
+          ...(key === undefined ? {} : { value: may(one, id, (data: any) => number(data, key) % 3) }),
           ...(otherwise === undefined ? {} : { otherwise }),
         };
       }
@@ -325,8 +341,9 @@ export function compile(sketch: readonly Sketch[]): Program {
         return {
           ...base,
           kind: one.kind,
-          condition: (data) =>
+          condition: may(one, id, (data: any) =>
             one.kind === "while" ? number(data, counter) < times : number(data, counter) % times !== 0,
+          ),
           body: block(first, [
             { kind: "step", id: tick, name: tick, as: counter, body: () => undefined, isClass: false },
           ]),
@@ -337,7 +354,7 @@ export function compile(sketch: readonly Sketch[]): Program {
         return {
           ...base,
           kind: "for-each",
-          items: () => items,
+          items: may(one, id, (_data: any) => items),
           body: block(first),
           concurrency: Number(one.key),
           onBranchFailure: one.mode ?? "cancel",
@@ -375,7 +392,7 @@ export function compile(sketch: readonly Sketch[]): Program {
           events: (wait.mode === "one" ? wait.names.slice(0, 1) : wait.names).map((name, index) => ({
             label: wait.mode === "one" ? "" : `l${index}`,
             name,
-            key: () => "k",
+            key: may(one, id, (_data: any) => "k"),
           })),
           asOf: typeof wait.asOf === "number" ? new Date(wait.asOf) : wait.asOf,
           ...(wait.timeoutMs === undefined ? {} : { timeout: wait.timeoutMs }),
@@ -384,15 +401,15 @@ export function compile(sketch: readonly Sketch[]): Program {
         };
       }
       case "delay":
-        return { ...base, kind: "delay", duration: one.n ?? 0 };
+        return { ...base, kind: "delay", duration: may(one, id, (_data: any) => one.n ?? 0) };
       case "sleep-until":
-        return { ...base, kind: "sleep-until", date: () => new Date(startAt + (one.n ?? 0)) };
+        return { ...base, kind: "sleep-until", date: may(one, id, (_data: any) => new Date(startAt + (one.n ?? 0))) };
       case "run-workflow":
         return {
           ...base,
           kind: "run-workflow",
           definitionId: "child",
-          ...(one.mods?.input === true ? { input: (data: any) => ({ a: data.a }) } : {}),
+          ...(one.mods?.input === true ? { input: may(one, id, (data: any) => ({ a: data.a })) } : {}),
         };
       case "end":
         return { ...base, kind: "end" };
@@ -401,7 +418,8 @@ export function compile(sketch: readonly Sketch[]): Program {
     }
   }
 
-  function modifiers(id: string, { mods = {} }: Sketch, vertex: boolean): NodeBase {
+  function modifiers(id: string, one: Sketch, vertex: boolean): NodeBase {
+    const { mods = {} } = one;
     const { cancelWhen, output } = mods;
     const as = vertex ? id : mods.as;
     return {
@@ -411,7 +429,9 @@ export function compile(sketch: readonly Sketch[]): Program {
         ? as === undefined
           ? {}
           : { as }
-        : { output: (data: any, out: any) => ({ [output]: number(data, output) + 1, out: out ?? null }) }),
+        : {
+            output: may(one, id, (data: any, out: any) => ({ [output]: number(data, output) + 1, out: out ?? null })),
+          }),
       ...(mods.onError === undefined ? {} : { onError: errorBehavior(mods.onError) }),
       ...(mods.compensation === undefined ? {} : { compensation: block(mods.compensation) }),
       ...(mods.onFailure === undefined ? {} : { onFailure: block(mods.onFailure) }),

@@ -44,7 +44,7 @@ export class Lockstep {
   #calls = new Map<string, number>();
   /** Paths of all pointers that have been live. */
   #paths = new Map<number, string>();
-  #childIds = new Map<string, { pointer: number; childId: string }>();
+  #childIds = new Map<number, string>();
   #deliveries = 0;
   #published = 0;
   #controls = 0;
@@ -95,7 +95,7 @@ export class Lockstep {
     const sensible = this.#sensible();
     if (this.#choices.length === 0) return sensible[0];
     const others = this.#others();
-    const all = [...sensible.flatMap((one) => [one, one, one]), ...sensible, ...others];
+    const all = [...sensible.flatMap((one) => [one, one, one, one, one, one]), ...others];
     return all[this.#next(all.length)];
   }
 
@@ -150,7 +150,7 @@ export class Lockstep {
       { name: "crash", run: () => this.#crash() },
       { name: "set-data", run: () => this.#setData() },
     );
-    if (this.#next(4) === 0) {
+    if (this.#next(8) === 7) {
       others.push(this.#terminates(this.#next(2) === 0));
     }
     return others;
@@ -277,12 +277,17 @@ export class Lockstep {
       data: { n: 1 },
     };
     this.story.push(`  ${path} ${JSON.stringify(answer)}`);
-    const child = this.#childIds.get(path);
-    if (child === undefined) throw new Difference(`the engine did not start the child of ${path}`);
+    const { pointers, stragglers } = this.driver.state;
+    const at = (id: number): boolean => this.#paths.get(id) === path;
+    const stopped = [...stragglers.values()].find((one) => one.until === null && !one.ended && at(one.pointer));
+    const waiting = [...pointers.values()].find((one) => one.status === "waiting" && at(one.id));
+    const pointer = waiting?.id ?? stopped?.pointer ?? -1;
+    const childId = this.#childIds.get(pointer);
+    if (childId === undefined) throw new Difference(`the engine did not start the child of ${path}`);
     const error = answer.status === "failed" ? { error: storeError(new Error(answer.message)) } : {};
     const { status } = answer;
     const data = answer.status === "completed" ? { data: copy(answer.data) } : {};
-    this.#deliver({ kind: "child-ended", ...child, status, ...data, ...error }, (order) => {
+    this.#deliver({ kind: "child-ended", pointer, childId, status, ...data, ...error }, (order) => {
       this.model.childEnded(path, answer, order);
       return true;
     });
@@ -384,9 +389,8 @@ export class Lockstep {
       }
     }
     for (const { pointer, childId } of driver.children.slice(children)) {
-      if ([...this.#childIds.values()].some((known) => known.childId === childId))
-        throw new Difference(`a second child has the id ${childId}`);
-      this.#childIds.set(this.#paths.get(pointer) ?? "?", { pointer, childId });
+      if ([...this.#childIds.values()].includes(childId)) throw new Difference(`a second child has the id ${childId}`);
+      this.#childIds.set(pointer, childId);
     }
   }
 

@@ -8,6 +8,7 @@ import type {
   ForEachNode,
   GraphNode,
   IfNode,
+  OutputMap,
   DecideNode,
   ParallelNode,
   RunWorkflowNode,
@@ -17,7 +18,14 @@ import type {
   WaitNode,
   WhileNode,
 } from "../../packages/core/src/definition/nodes.ts";
-import type { Answer, BodyView, ChildAnswer, Failure, PublishedEvent } from "./world.ts";
+import {
+  ExpressionThrown,
+  type Answer,
+  type BodyView,
+  type ChildAnswer,
+  type Failure,
+  type PublishedEvent,
+} from "./world.ts";
 
 /**
  * What a workflow means, written down as naively as can be: a recursive interpreter over the definition's nodes, in which a
@@ -320,8 +328,7 @@ export class Model {
         this.#completed(frame, output);
         return { kind: "completed", output };
       } catch (thrown) {
-        if (!(thrown instanceof Failed)) throw thrown;
-        failed = thrown;
+        failed = failureOf(thrown, node);
       }
       const { failure } = failed;
       this.#endEnding(frame);
@@ -365,7 +372,7 @@ export class Model {
       (ending.kind === "failed" && (ending.behavior === "fail" || ending.behavior === "terminate"))
     )
       return ending;
-    if (ending.kind === "stopped" && ending.stop.target !== frame) return ending;
+    if (ending.kind === "stopped" && (ending.stop.target !== frame || node.cancelWhen?.proceed !== true)) return ending;
     return { kind: "failed", failure, behavior: "fail" };
   }
 
@@ -754,9 +761,18 @@ export class Model {
   #completed(frame: Frame, output: unknown): void {
     const { node, env } = frame;
     if (node.output === undefined) this.#put(frame, output);
-    else Object.assign(this.data, node.output(this.#dataAt(env), output, this.#at(env)));
+    else this.#reduce(frame, output, node.output);
     if (frame.saga !== null) for (const one of this.#stragglers) if (one.saga === frame.saga) one.saga = env.saga;
     this.#record(frame, { output });
+  }
+
+  /** The body is not run again for an output map that throws. */
+  #reduce({ node, env }: Frame, output: unknown, map: OutputMap): void {
+    try {
+      Object.assign(this.data, map(this.#dataAt(env), output, this.#at(env)));
+    } catch (thrown) {
+      throw new Failed(failureOf(thrown, node).failure, "fail");
+    }
   }
 
   /** `.as` is local to an item. */
@@ -1213,6 +1229,12 @@ class Stop extends Error {
     super("stop");
     this.target = target;
   }
+}
+
+function failureOf(thrown: unknown, node: DefinitionNode): Failed {
+  if (thrown instanceof ExpressionThrown) return new Failed({ message: thrown.message, stepId: node.id });
+  if (thrown instanceof Failed) return thrown;
+  throw thrown;
 }
 
 /** Nothing between the target and where the line stands is ending. */

@@ -28,6 +28,9 @@ export interface Failure {
   readonly fatal?: boolean;
 }
 
+/** Thrown by a definition's own function: an error of the step it belongs to. */
+export class ExpressionThrown extends Error {}
+
 /** What a body is given: the model and the engine must agree on all of it. */
 export interface BodyView {
   readonly attempt: number;

@@ -312,7 +312,8 @@ function hookDone(turn: Turn, owner: Pointer, branch: Branch, outcome: Outcome):
     throw new ExpressionError(`hook \`${hook}\` of step \`${owner.step}\` ended, but the step is not ending`);
   const node = turn.node(owner);
   const failedAlready = ending.kind === "failed" && (ending.behavior === "fail" || ending.behavior === "terminate");
-  const goesOn = !failedAlready && turn.branch(owner.branch)?.stopping !== true;
+  const endsHere = ending.kind === "cancelled" && !ending.proceed;
+  const goesOn = !failedAlready && !endsHere && turn.branch(owner.branch)?.stopping !== true;
   if (outcome.kind === "failed" && (hook === "compensation" || (hook === "ensure" && goesOn))) {
     // A failed `ensure` or compensation makes a failure of what had gone well, or was to be gone past.
     ending = { kind: "failed", error: outcome.error, behavior: "fail" };

@@ -256,6 +256,14 @@ describe("what is held by an error", () => {
     expect(new Set(ids).size).toBe(4);
   });
 
+  it("counts an input map that throws on resuming as the first failure of a new count", async () => {
+    const input = fails;
+    const driver = new Driver(define(step("a", () => 1, { input, onError: { ...retry(1), then: "suspend" } }))).start();
+    expect((await driver.run({ time: true })).phase).toBe("suspended");
+    driver.deliver({ kind: "resume" });
+    expect(driver.state.phase).toBe("active");
+  });
+
   it("gets another child from retryWorkflow", () => {
     const driver = new Driver(define(child("c"))).start();
     childFails(driver);

@@ -32,6 +32,8 @@ export function readyAgain(
     const input = pointer.hasInput ? {} : mappedInput(turn, pointer.branch, node);
     turn.emit({ kind: "step-ready", pointer: pointer.id, step: pointer.step, ...how, ...input });
   } catch (thrown) {
+    // Ready it became all the same: what the failure counts against is the new count of retries.
+    turn.emit({ kind: "step-ready", pointer: pointer.id, step: pointer.step, ...how });
     failNode(turn, pointer.id, { error: storeError(thrown), thrown });
   }
 }
