@@ -14,7 +14,7 @@ export interface Case extends Moment {
 
 const undone = { price: 99 };
 
-/** Each named point of a turn's way, before and after the store has done it. */
+/** Each named point of a turn's way, before and after the store has done it; every kind of point has one that is not `long`. */
 export const cases: readonly Case[] = [
   { title: "before its lease is opened", kind: "chain", call: "openLease", when: "before", long: true },
   { title: "after its lease is opened", kind: "chain", call: "openLease", when: "after" },
@@ -22,7 +22,7 @@ export const cases: readonly Case[] = [
   { title: "before a claim", kind: "chain", call: "claim", when: "before", long: true },
   { title: "after a claim that it has not heard of", kind: "chain", call: "claim", when: "after" },
   { title: "before a workflow is loaded", kind: "events", call: "load", when: "before", long: true },
-  { title: "before the first turn is stored", kind: "chain", call: "commit", when: "before" },
+  { title: "before the first turn is stored", kind: "chain", call: "commit", when: "before", long: true },
   { title: "after the first turn is stored", kind: "chain", call: "commit", when: "after" },
   {
     title: "before a step's result is stored",
@@ -57,6 +57,7 @@ export const cases: readonly Case[] = [
     when: "before",
     saying: "branch-ended",
     nth: 2,
+    long: true,
   },
   {
     title: "when branches are joined",
@@ -65,10 +66,17 @@ export const cases: readonly Case[] = [
     when: "after",
     saying: "branch-ended",
     nth: 3,
-    long: true,
   },
   { title: "before a retry is stored", kind: "retries", call: "commit", when: "before", saying: "step-retrying" },
-  { title: "after a retry is stored", kind: "retries", call: "commit", when: "after", saying: "step-retrying", nth: 2 },
+  {
+    title: "after a retry is stored",
+    kind: "retries",
+    call: "commit",
+    when: "after",
+    saying: "step-retrying",
+    nth: 2,
+    long: true,
+  },
   {
     title: "before a timer is stored",
     kind: "timers",
@@ -91,7 +99,14 @@ export const cases: readonly Case[] = [
   },
   { title: "before an event is consumed", kind: "events", call: "commit", when: "before", saying: "event-consumed" },
   { title: "after an event is consumed", kind: "events", call: "commit", when: "after", saying: "event-consumed" },
-  { title: "before its children are stored", kind: "family", call: "commit", when: "before", doing: "children" },
+  {
+    title: "before its children are stored",
+    kind: "family",
+    call: "commit",
+    when: "before",
+    doing: "children",
+    long: true,
+  },
   { title: "after its children are stored", kind: "family", call: "commit", when: "after", doing: "children" },
   {
     title: "before a child's end is told to its parent",
@@ -106,6 +121,7 @@ export const cases: readonly Case[] = [
     call: "commit",
     when: "after",
     doing: "deliver",
+    long: true,
   },
   {
     title: "before a parent has read of its child's end",
@@ -122,6 +138,7 @@ export const cases: readonly Case[] = [
     call: "commit",
     when: "before",
     saying: "undo-started",
+    long: true,
   },
   {
     title: "after an undoing has begun",
@@ -162,21 +179,29 @@ export const cases: readonly Case[] = [
   {
     title: "before a checkpoint is stored",
     kind: "loop",
-    data: { times: 200, round: 0, sum: 0 },
+    data: { times: 80, round: 0, sum: 0 },
     call: "commit",
     when: "before",
     doing: "checkpoint",
+    long: true,
   },
   {
     title: "after a checkpoint is stored",
     kind: "loop",
-    data: { times: 200, round: 0, sum: 0 },
+    data: { times: 80, round: 0, sum: 0 },
     call: "commit",
     when: "after",
     doing: "checkpoint",
   },
   { title: "before the end is stored", kind: "graph", call: "commit", when: "before", saying: "workflow-completed" },
-  { title: "after the end is stored", kind: "graph", call: "commit", when: "after", saying: "workflow-completed" },
+  {
+    title: "after the end is stored",
+    kind: "graph",
+    call: "commit",
+    when: "after",
+    saying: "workflow-completed",
+    long: true,
+  },
   { title: "before a start is stored", kind: "chain", by: "starter", call: "create", when: "before" },
   {
     title: "after a start that its caller has not heard of",

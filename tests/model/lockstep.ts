@@ -22,7 +22,8 @@ import {
 import { Driver } from "../../packages/core/test/engine/driver.ts";
 import { startAt, type Program } from "./generate.ts";
 import { checkJournal, type Consumed } from "./invariants.ts";
-import { Model, streamOf, type Order } from "./model.ts";
+import { streamOf, type Order } from "./lines.ts";
+import { Model } from "./model.ts";
 import type { Answer, BodyView, ChildAnswer } from "./world.ts";
 
 /** Thrown where model and engine part. */

@@ -19,13 +19,31 @@ import type {
   WhileNode,
 } from "../../packages/core/src/definition/nodes.ts";
 import {
-  ExpressionThrown,
-  type Answer,
-  type BodyView,
-  type ChildAnswer,
-  type Failure,
-  type PublishedEvent,
-} from "./world.ts";
+  type Ending,
+  type Env,
+  type EventWait,
+  Failed,
+  type Frame,
+  type Line,
+  type Line$,
+  type NodeEnding,
+  type Order,
+  type Saga,
+  type Scope,
+  Stop,
+  type Strand,
+  type Stream,
+  type Straggler,
+  type Task,
+  type Undoable,
+  type Wait,
+  deliverable,
+  failureOf,
+  flatten,
+  outermost,
+  streamOf,
+} from "./lines.ts";
+import { type Answer, type BodyView, type ChildAnswer, type Failure, type PublishedEvent } from "./world.ts";
 
 /**
  * What a workflow means, written down as naively as can be: a recursive interpreter over the definition's nodes, in which a
@@ -1052,205 +1070,4 @@ export class Model {
   #drain(): void {
     for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) job();
   }
-}
-
-// ---- words ---------------------------------------------------------------------------------------------------------------
-
-/** Places of live nodes among equals, by path: the meaning leaves it open, so model and engine are given the same. */
-export type Order = ReadonlyMap<string, number>;
-
-type Line$<Output = unknown> = Generator<Wait, Output, any>;
-/** How far a line of control has read each stream. */
-type Line = Map<string, number>;
-
-interface Stream {
-  readonly label: string;
-  readonly name: string;
-  readonly key: string;
-  readonly since: number;
-}
-
-interface EventWait {
-  readonly kind: "event";
-  readonly frame: Frame;
-  readonly mode: "one" | "any" | "all";
-  readonly streams: readonly Stream[];
-  readonly until: number | null;
-  readonly every: number | null;
-  remindAt: number | null;
-  readonly got: Record<string, unknown>;
-}
-
-/** Why a line stands still. */
-type Wait =
-  | { readonly kind: "next" }
-  | { readonly kind: "after" }
-  | { readonly kind: "strand"; readonly frame: Frame }
-  | { readonly kind: "body"; readonly frame: Frame }
-  | { readonly kind: "timer"; readonly frame: Frame; readonly dueAt: number }
-  | EventWait
-  | { readonly kind: "workflow"; readonly frame: Frame }
-  | { readonly kind: "held"; readonly frame: Frame }
-  | { readonly kind: "stragglers"; readonly task: Task; readonly saga: Saga }
-  /** An undoing of a suspended workflow. */
-  | { readonly kind: "paused"; readonly task: Task }
-  | { readonly kind: "stuck"; readonly task: Task }
-  | { readonly kind: "end"; readonly env: Env; readonly ending: Ending }
-  | { readonly kind: "terminate"; readonly env: Env; readonly failure: Failure };
-
-/** One line of control. `shields`: what is ending in it and is not cut short; a stop waits as `pending`. */
-interface Task {
-  gen: Line$;
-  wait: Wait | null;
-  scope: Scope;
-  shields: { readonly depth: number }[];
-  pending: Stop | null;
-  line: Line;
-  output?: unknown;
-  thrown?: Failed | Stop;
-  readonly onEnd: (task: Task) => void;
-}
-
-/** What can be stopped: a node, a hook, a whole line. */
-interface Scope {
-  readonly task: Task;
-  readonly depth: number;
-}
-
-/** A branch of an overlapping container. */
-interface Strand {
-  readonly name: string;
-  readonly block: Block;
-  readonly env: Partial<Env>;
-  readonly ended?: (output: unknown) => void;
-}
-
-interface Layer {
-  readonly values: Record<string, unknown>;
-  readonly outer: Layer | null;
-}
-
-interface Place {
-  readonly item: unknown;
-  readonly index: number | undefined;
-  readonly items: readonly unknown[] | undefined;
-}
-
-/** Where a node stands. */
-interface Env {
-  readonly task: Task;
-  readonly depth: number;
-  readonly path: string;
-  readonly line: Line;
-  readonly layer: Layer | null;
-  readonly saga: Saga;
-  readonly place: Place;
-  readonly undoing: BodyView["undoing"];
-  /** What undoes is not undone itself. */
-  readonly inUndoing?: boolean;
-  readonly hook: Scope | null;
-}
-
-/** A live occurrence of a node. */
-interface Frame {
-  readonly node: DefinitionNode;
-  readonly env: Env;
-  readonly depth: number;
-  readonly path: string;
-  readonly serial: number;
-  readonly openedIn: number;
-  attempt: number;
-  retries: number;
-  ending: boolean;
-  begun: boolean;
-  crashed: boolean;
-  mapped: boolean;
-  input: unknown;
-  persisted: unknown;
-  event: unknown;
-  /** A saga's, while there is something in it to undo. */
-  saga: Saga | null;
-  reminder: Task | null;
-  /** What it waits for, or waited for last. */
-  wait: Wait | null;
-}
-
-interface Saga {
-  readonly log: Undoable[];
-}
-
-interface Undoable {
-  readonly node: DefinitionNode;
-  readonly place: Place;
-  readonly layer: Record<string, unknown> | null;
-  readonly inner: readonly Undoable[];
-  readonly output?: unknown;
-  readonly error?: string;
-  straggler?: Straggler;
-}
-
-interface Straggler {
-  readonly path: string;
-  saga: Saga;
-  readonly until: number | null;
-  ended: boolean;
-  returned: boolean;
-  output: unknown;
-}
-
-type Ending =
-  | { readonly kind: "completed" }
-  | { readonly kind: "failed"; readonly error: Failure }
-  | { readonly kind: "terminated"; readonly compensate: boolean; readonly error?: Failure };
-
-type NodeEnding =
-  | { readonly kind: "completed"; readonly output: unknown }
-  | {
-      readonly kind: "failed";
-      readonly failure: Failure;
-      readonly behavior: "fail" | "terminate" | "compensate" | "ignore";
-    }
-  | { readonly kind: "stopped"; readonly stop: Stop };
-
-class Failed extends Error {
-  readonly failure: Failure;
-  /** What the step does about a crash; there is no retry then. */
-  readonly crash: "fail" | "suspend" | undefined;
-  constructor(failure: Failure, crash?: "fail" | "suspend") {
-    super(failure.message);
-    this.failure = failure;
-    this.crash = crash;
-  }
-}
-
-class Stop extends Error {
-  readonly target: Scope | Frame;
-  constructor(target: Scope | Frame) {
-    super("stop");
-    this.target = target;
-  }
-}
-
-function failureOf(thrown: unknown, node: DefinitionNode): Failed {
-  if (thrown instanceof ExpressionThrown) return new Failed({ message: thrown.message, stepId: node.id });
-  if (thrown instanceof Failed) return thrown;
-  throw thrown;
-}
-
-/** Nothing between the target and where the line stands is ending. */
-function deliverable(task: Task, stop: Stop): boolean {
-  return task.shields.every((shield) => shield.depth < stop.target.depth);
-}
-
-function outermost(one: Stop | null, other: Stop | null): Stop | null {
-  if (one === null || other === null) return one ?? other;
-  return one.target.depth <= other.target.depth ? one : other;
-}
-
-function flatten(layer: Layer): Record<string, unknown> {
-  return { ...(layer.outer === null ? {} : flatten(layer.outer)), ...layer.values };
-}
-
-export function streamOf(name: string, key: string): string {
-  return `${name}/${key}`;
 }
