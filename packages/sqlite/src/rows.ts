@@ -58,11 +58,11 @@ export function readRows(session: Session, runs: readonly Run[]): Map<Run, ReadR
 
 /** The rows of these ids, in their order. */
 export function findRows(session: Session, namespace: string, ids: readonly string[]): (WorkflowRow | undefined)[] {
-  const sql = `${select} FROM wfe_workflows w ${joins} WHERE w.namespace = ? AND w.id = ?`;
-  return ids.map((id) => {
-    const stored = session.get<StoredRow>(sql, namespace, id);
-    return stored === undefined ? undefined : readRow(stored).row;
-  });
+  const found = new Map<string, WorkflowRow>();
+  const sql = `${select} FROM json_each(?) j CROSS JOIN wfe_workflows w ON w.namespace = ? AND w.id = j.value ${joins}`;
+  for (const stored of session.all<StoredRow>(sql, JSON.stringify(ids), namespace))
+    found.set(stored.id, readRow(stored).row);
+  return ids.map((id) => found.get(id));
 }
 
 function readRow(stored: StoredRow): ReadRow {

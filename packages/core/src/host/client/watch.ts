@@ -10,8 +10,10 @@ const lookUpBatch = 500;
 /** A key is looked up again soon after it was first, then less and less often. */
 const firstPollMs = 50;
 const slowestPollMs = 1_000;
-/** Many keys are looked up less often: one more millisecond between two rounds for each key, up to this. */
+/** Many keys are looked up less often: one more millisecond between two rounds for each key (at first half of one), up to this. */
 const slowestCrowdedPollMs = 10_000;
+/** How many keys are remembered that were told of: whoever waits for one of them later has to look it up. */
+const mostRemembered = 1_000;
 /** The time between two look-ups of all keys that hints cause; for many keys a quarter of a millisecond for each. */
 const hintGapMs = 25;
 
@@ -70,6 +72,9 @@ export class Watch<Key, Fact> {
   #allAt = Number.POSITIVE_INFINITY;
   #endHints: (() => void) | undefined;
   #hintsHeardAt = Number.NEGATIVE_INFINITY;
+  /** Keys that were told of lately, since this time. */
+  readonly #told: Set<string> = new Set();
+  #remembersSince = Number.NEGATIVE_INFINITY;
   readonly #keepAlive: KeepAlive = new KeepAlive();
   #failing = false;
   #closed: Error | undefined;
@@ -78,8 +83,11 @@ export class Watch<Key, Fact> {
     this.#options = options;
   }
 
-  /** Waits for the fact of a key. */
-  wait(key: Key): Waiting<Fact> {
+  /**
+   * Waits for the fact of a key. `unknownAt`: a (monotonic) time at which the store had none. Who is told of everything that
+   * comes true here need not look at once then.
+   */
+  wait(key: Key, unknownAt?: number): Waiting<Fact> {
     if (this.#closed !== undefined) return { promise: Promise.reject(this.#closed), cancel: () => {} };
     const text = this.#options.textOf(key);
     const watched = this.#watched.get(text) ?? { key, waiters: new Set(), run: undefined, lookUps: 0, nextAt: 0 };
@@ -96,16 +104,23 @@ export class Watch<Key, Fact> {
         reject(reason);
       };
     });
-    this.#request([text]);
+    const mayBeKnown = unknownAt === undefined || unknownAt < this.#remembersSince || this.#told.has(text);
+    if (mayBeKnown) this.#request([text]);
+    else this.#planNext([watched]);
     return { promise, cancel };
   }
 
   /** Says what is known from elsewhere. */
   tell(key: Key, fact: Fact): void {
-    if (this.#watched.size === 0) return;
     const text = this.#options.textOf(key);
     const watched = this.#watched.get(text);
     if (watched !== undefined) this.#settle(text, watched, fact);
+    // Whoever waits from now on is not told.
+    if (this.#told.size >= mostRemembered) {
+      this.#told.clear();
+      this.#remembersSince = this.#options.clock.monotonic();
+    }
+    this.#told.add(text);
   }
 
   /** How many keys are waited for. */
@@ -237,8 +252,9 @@ export class Watch<Key, Fact> {
   #planNext(asked: readonly Watched<Key, Fact>[]): void {
     const now = this.#options.clock.monotonic();
     const slowestMs = Math.min(Math.max(slowestPollMs, this.#watched.size), slowestCrowdedPollMs);
+    const firstMs = Math.max(firstPollMs, this.#watched.size / 2);
     for (const watched of asked) {
-      watched.nextAt = now + Math.min(firstPollMs * 2 ** Math.min(watched.lookUps, 10), slowestMs);
+      watched.nextAt = now + Math.min(firstMs * 2 ** Math.min(watched.lookUps, 10), slowestMs);
       watched.lookUps += 1;
       this.#pollBy(watched.nextAt);
     }

@@ -97,8 +97,9 @@ export class WorkflowClient {
     options: StartOptions = {},
   ): Promise<WorkflowHandle<any>> {
     return this.#shared.call(async (late) => {
+      const startedAt = this.#shared.core.runtime.clock.monotonic();
       const { id, created } = await start(this.#shared, this.namespace, definition, data, options, late);
-      return workflowHandle(this.#shared, this.namespace, id, created);
+      return workflowHandle(this.#shared, this.namespace, id, created, startedAt);
     });
   }
 
@@ -114,8 +115,9 @@ export class WorkflowClient {
   ): Promise<{ -readonly [Index in keyof Definitions]: HandleOf<Definitions[Index]> }>;
   startWorkflows(items: readonly StartItem[], options: TransactionOptions = {}): Promise<any> {
     return this.#shared.call(async (late) => {
+      const startedAt = this.#shared.core.runtime.clock.monotonic();
       const started = await startAll(this.#shared, this.namespace, items, options, late);
-      return started.map(({ id, created }) => workflowHandle(this.#shared, this.namespace, id, created));
+      return started.map(({ id, created }) => workflowHandle(this.#shared, this.namespace, id, created, startedAt));
     });
   }
 

@@ -27,20 +27,38 @@ export interface WorkflowKey {
 /** How a workflow ended; `missing`: there is none of this id. */
 export type WorkflowEnd = EndedWorkflow | "missing";
 
-/** The final data of a workflow, as soon as it has some. A result that nobody looks at harms nobody. */
-export function resultOf(shared: ClientShared, key: WorkflowKey, options: WaitOptions): Promise<WorkflowData> {
-  const result = awaitResult(shared, key, options);
+/** For so long the first look-up for the end of a workflow that was just started is put off. */
+const freshMs = 250;
+
+/**
+ * The final data of a workflow, as soon as it has some. A result that nobody looks at harms nobody. `startedAt`: the monotonic
+ * time at which this host set out to start it; a host that runs workflows will most likely be the one that ends it.
+ */
+export function resultOf(
+  shared: ClientShared,
+  key: WorkflowKey,
+  options: WaitOptions,
+  startedAt: number,
+): Promise<WorkflowData> {
+  const result = awaitResult(shared, key, options, startedAt);
   // Without this, a workflow that fails after its starter lost interest would end the process.
   result.catch(() => {});
   return result;
 }
 
-async function awaitResult(shared: ClientShared, key: WorkflowKey, options: WaitOptions): Promise<WorkflowData> {
+async function awaitResult(
+  shared: ClientShared,
+  key: WorkflowKey,
+  options: WaitOptions,
+  startedAt: number,
+): Promise<WorkflowData> {
   const bounds = checkWaitOptions(options);
   bounds.signal?.throwIfAborted();
   await shared.open();
-  const waiting = shared.ends.wait(key);
-  const end = await bounded(shared.core.runtime.clock, waiting, bounds, () => timedOut(key, bounds.timeoutMs));
+  const { clock } = shared.core.runtime;
+  const isFresh = shared.runsWorkflows() && clock.monotonic() - startedAt < freshMs;
+  const waiting = shared.ends.wait(key, isFresh ? startedAt : undefined);
+  const end = await bounded(clock, waiting, bounds, () => timedOut(key, bounds.timeoutMs));
   return finalData(key, end);
 }
 

@@ -45,13 +45,15 @@ export interface WorkflowHandle<Result = WorkflowData> {
 /** How long the events that other hosts still have on their way may take, once the store says that the workflow has ended. */
 const lateEventsMs = 250;
 
+/** `startedAt`: the monotonic time at which its start was begun; it counts where the start has created it. */
 export function workflowHandle(
   shared: ClientShared,
   namespace: string,
   id: string,
   created: boolean,
+  startedAt: number = Number.NEGATIVE_INFINITY,
 ): WorkflowHandle<any> {
-  return new Handle(shared, namespace, checkId(id), created);
+  return new Handle(shared, namespace, checkId(id), created, startedAt);
 }
 
 class Handle implements WorkflowHandle<any> {
@@ -59,9 +61,11 @@ class Handle implements WorkflowHandle<any> {
   readonly namespace: string;
   readonly created: boolean;
   readonly #shared: ClientShared;
+  readonly #startedAt: number;
 
-  constructor(shared: ClientShared, namespace: string, id: string, created: boolean) {
+  constructor(shared: ClientShared, namespace: string, id: string, created: boolean, startedAt: number) {
     this.#shared = shared;
+    this.#startedAt = created ? startedAt : Number.NEGATIVE_INFINITY;
     this.namespace = namespace;
     this.id = id;
     this.created = created;
@@ -72,7 +76,7 @@ class Handle implements WorkflowHandle<any> {
   }
 
   result(options: WaitOptions = {}): Promise<any> {
-    return resultOf(this.#shared, this, options);
+    return resultOf(this.#shared, this, options, this.#startedAt);
   }
 
   history(options: PageOptions = {}): Promise<Page<HistoryItem>> {

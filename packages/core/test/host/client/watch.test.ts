@@ -55,6 +55,30 @@ async function settled(clock: TestClock, promise: Promise<unknown>): Promise<boo
 }
 
 describe("a watch", () => {
+  it("does not look up at once what cannot be there yet, and finds it all the same", async () => {
+    const { clock, facts, lookUps, watch } = setUp();
+    const { promise } = watch.wait("k1", clock.monotonic());
+    await clock.settle();
+    expect(lookUps).toEqual([]);
+    facts.set("k1", "there");
+    await clock.advance(60);
+    expect(await promise).toBe("there");
+  });
+
+  it("looks up at once what it was told of before anyone waited, and after it has forgotten what it was told", async () => {
+    const { clock, facts, lookUps, watch } = setUp();
+    const before = clock.monotonic();
+    watch.tell("k1", "there");
+    facts.set("k1", "there");
+    expect(await watch.wait("k1", before).promise).toBe("there");
+
+    await clock.advance(1);
+    for (let n = 0; n < 2_000; n++) watch.tell(`other ${n}`, "there");
+    facts.set("k2", "there");
+    expect(await watch.wait("k2", before).promise).toBe("there");
+    expect(lookUps).toEqual([["k1"], ["k2"]]);
+  });
+
   it("finds at once what is there already", async () => {
     const { facts, watch } = setUp();
     facts.set("k1", "there");
