@@ -1,0 +1,1 @@
+export type { StepCall, StepOutcome, StepPlace, StepProblem, StepType } from "./step-types/step-type.ts";
