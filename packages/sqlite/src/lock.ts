@@ -1,5 +1,4 @@
-import type { Lease, LockProvider, ProcessIdentity } from "@wfe/core/providers";
-import { isProvenGone } from "./process-liveness.ts";
+import { isProvenGone, type Lease, type LockProvider, type ProcessIdentity } from "@wfe/core/providers";
 import type { Session } from "./session.ts";
 import type { OpenStore } from "./sqlite.ts";
 

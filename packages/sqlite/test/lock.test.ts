@@ -1,7 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import type { LockProvider, ProcessIdentity } from "@wfe/core/providers";
+import { isProvenGone, type LockProvider, type ProcessIdentity } from "@wfe/core/providers";
 import { describe, expect, it } from "vitest";
-import { isProvenGone } from "../src/process-liveness.ts";
 import { open, startChild } from "./stage.ts";
 
 function identityOf(pid: number): ProcessIdentity {

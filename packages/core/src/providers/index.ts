@@ -18,6 +18,7 @@ export type {
   TurnCommit,
   WorkflowFilter,
 } from "./persistence-provider.ts";
+export { isProvenGone } from "./process-liveness.ts";
 export type { Provider, ProviderContext } from "./provider.ts";
 export type { Pulled, QueueItem, QueueProvider } from "./queue-provider.ts";
 export * from "./records.ts";

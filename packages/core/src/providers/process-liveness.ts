@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import type { ProcessIdentity } from "@wfe/core/providers";
+import type { ProcessIdentity } from "./lock-provider.ts";
 
 /**
  * Whether the process is proven to run no more: only a process of this machine, boot and pid namespace can be. `own` is the
