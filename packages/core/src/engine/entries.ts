@@ -62,6 +62,8 @@ export type Entry =
     }
   | ({
       readonly kind: "step-cancelled";
+      /** The branch it was to stand on, where it was cancelled before it stood there and an output before it was kept. */
+      readonly branch?: number;
       readonly straggler?: { readonly saga: number; readonly until: number | null };
     } & NodeEnd)
   /** A body asked to run again: at once (`persist`), after a time (`sleep`), or (with `wait`) after an event. */

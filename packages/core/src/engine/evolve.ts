@@ -135,6 +135,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
           output: undefined,
         });
       handStragglersOn(draft, entry.pointer);
+      if (entry.branch !== undefined) draft.changeBranch(entry.branch, { last: undefined });
       return endNode(draft, entry, undefined, address);
     }
     case "step-retrying":

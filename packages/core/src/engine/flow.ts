@@ -50,7 +50,8 @@ export function openNode(turn: Turn, id: number, branchId: number, node: Definit
       node.cancelWhen !== undefined &&
       evaluate(turn.draft, branchId, turn.now, "`cancelWhen`", node.cancelWhen.condition) === true
     ) {
-      turn.emit({ kind: "step-cancelled", pointer: id, step: node.id });
+      const kept = turn.branch(branchId)?.last !== undefined;
+      turn.emit({ kind: "step-cancelled", pointer: id, step: node.id, ...(kept ? { branch: branchId } : {}) });
       return afterEnd(turn, branchId, node.id, { kind: "cancelled", proceed: node.cancelWhen.proceed });
     }
     handlerOf(node.kind).open(turn, id, branchId, node);
