@@ -103,7 +103,7 @@ export class Lockstep {
   /** What moves the workflow forward; the first of them brings it to an end by and by. */
   #sensible(): Action[] {
     const { model } = this;
-    if (model.phase === "suspended" && this.#resumes++ > 20) return [this.#terminates(false)];
+    if (model.phase === "suspended" && this.#resumes++ > 6) return [this.#terminates(false)];
     if (model.phase === "suspended")
       return [this.#control("resume", { kind: "resume" }, (order) => model.resume(order))];
     if (model.phase === "failed" && this.#retries++ > 5) return [this.#terminates(false)];

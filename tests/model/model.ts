@@ -956,8 +956,9 @@ export class Model {
   #activate(order: Order): void {
     this.phase = "active";
     this.error = null;
-    for (const { task } of this.#waits("paused")) this.#resume(task, (gen) => gen.next());
-    for (const { frame } of this.#sorted(this.#waits("held"), order)) {
+    const held = this.#sorted(this.#waits("held"), order);
+    for (const { task } of this.#waits("paused")) this.#after.push(() => this.#resume(task, (gen) => gen.next()));
+    for (const { frame } of held) {
       frame.attempt++;
       frame.retries = 0;
       this.#resume(frame.env.task, (gen) => gen.next());

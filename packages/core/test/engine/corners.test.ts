@@ -354,4 +354,44 @@ describe("outputs and events", () => {
     expect(driver.state.phase).toBe("terminated");
     expect(driver.stopped).toHaveLength(1);
   });
+
+  it("gives no output of an item whose last step was cancelled before it began", async () => {
+    const cancelled = step("b", () => 2, { cancelWhen: { condition: () => true, proceed: false } });
+    const items: DefinitionNode = {
+      ...named("each"),
+      kind: "for-each",
+      items: () => [1],
+      body: block(
+        step("a", () => 1),
+        cancelled,
+      ),
+      concurrency: 1,
+      onBranchFailure: "cancel",
+      as: "results",
+    };
+    const driver = new Driver(define(items)).start();
+    await driver.run();
+    expect(driver.state.data).toEqual({ results: [undefined] });
+  });
+
+  it("decides by the step before, also where that was cancelled before it began", async () => {
+    const { ran, step: body } = log();
+    const decide: DefinitionNode = {
+      ...named("decide"),
+      kind: "decide",
+      cases: new Map([["x", block(step("x", body("x")))]]),
+      otherwise: block(step("none", body("none"))),
+    };
+    const cancelled = step("b", () => "y", { cancelWhen: { condition: () => true, proceed: true } });
+    await new Driver(
+      define(
+        step("a", () => "x"),
+        cancelled,
+        decide,
+      ),
+    )
+      .start()
+      .run();
+    expect(ran).toEqual(["none"]);
+  });
 });
