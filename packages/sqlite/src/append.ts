@@ -23,7 +23,7 @@ const moveHeads =
 
 /**
  * Appends the turns of different workflows, each where its seq follows its workflow's last. Sets the results of those that are
- * refused, in their places, and gives the heads as they were before.
+ * refused, in their places, and gives the heads, of others as well.
  *
  * This is what a busy host does all day. It costs two statements for all heads, however many, and one for every 32 turns.
  */
@@ -32,9 +32,7 @@ export function appendTurns(
   items: readonly TurnCommit[],
   results: (CommitResult | undefined)[],
 ): ReadonlyMap<Run, Head> {
-  const heads = new Map<Run, Head>();
-  const read = session.rows<[Run, number, number | null, number]>(readHeads, jsonOf(items.map(({ run }) => run)));
-  for (const [run, seq, last, signals] of read) heads.set(run, { seq, last, signals });
+  const heads = headsOf(session, items);
 
   const fitting: number[] = [];
   for (const [place, item] of items.entries()) {
@@ -44,6 +42,17 @@ export function appendTurns(
   }
   if (fitting.length > 0) insertTurns(session, items, fitting, heads, results);
   return heads;
+}
+
+/** Their heads, by run; the map is the session's own, which holds others as well. */
+function headsOf(session: Session, items: readonly TurnCommit[]): Map<Run, Head> {
+  const known = session.knownHeads();
+  const unknown: Run[] = [];
+  for (const { run } of items) if (!known.has(run)) unknown.push(run);
+  if (unknown.length === 0) return known;
+  const read = session.rows<[Run, number, number | null, number]>(readHeads, jsonOf(unknown));
+  for (const [run, seq, last, signals] of read) known.set(run, { seq, last, signals });
+  return known;
 }
 
 /** Why a place in a journal is not free, or not its end; undefined where it is both. */
@@ -72,7 +81,7 @@ function insertTurns(
   session: Session,
   items: readonly TurnCommit[],
   places: readonly number[],
-  heads: ReadonlyMap<Run, Head>,
+  heads: Map<Run, Head>,
   results: (CommitResult | undefined)[],
 ): void {
   const at = session.now();
@@ -109,7 +118,12 @@ function insertTurns(
       insertSingly(some);
     }
   }
-  session.run(moveHeads, last - moved.length + 1, jsonOf(moved));
+  const first = last - moved.length + 1;
+  session.run(moveHeads, first, jsonOf(moved));
+  for (const [index, run] of moved.entries()) {
+    const { seq, signals } = heads.get(run) as Head;
+    heads.set(run, { seq: seq + 1, last: first + index, signals });
+  }
 }
 
 /** What is bound for rows of one host; undefined where there are several. */

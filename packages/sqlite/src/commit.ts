@@ -1,11 +1,11 @@
-import type { CommitResult, Run, TransactionalTurn, TurnCommit } from "@wfe/core/providers";
+import type { CommitResult, Run, RowWrite, TransactionalTurn, TurnCommit } from "@wfe/core/providers";
 import { StoreError } from "@wfe/core/providers";
 import { appendTurns, type Head, judgeSeq } from "./append.ts";
 import { createWorkflows } from "./create.ts";
 import { deliver, readDeliveries } from "./deliveries.ts";
 import { FlushRepeat, isItemError } from "./errors.ts";
 import { subscribe, unsubscribe } from "./events.ts";
-import { writeRow } from "./row-write.ts";
+import { type RowToWrite, type RowWritten, writeRows } from "./row-write.ts";
 import type { Session } from "./session.ts";
 import { checkText } from "./text.ts";
 
@@ -50,12 +50,38 @@ function commitTogether(session: Session, items: readonly TurnCommit[], plan: Fl
   const results: (CommitResult | undefined)[] = Array.from(items, () => undefined);
   const heads = appendTurns(session, items, results);
   try {
+    writeRestingRows(session, items, heads, results);
     return items.map((item, place) => results[place] ?? applyRest(session, item, heads.get(item.run)));
   } catch (error) {
     if (!isItemError(error)) throw error;
     // It may have half happened. Savepoints would undo it alone, and cost every flush to spare this one.
     plan.careful = true;
     throw new FlushRepeat();
+  }
+}
+
+/**
+ * The rows of turns that bring nothing else, written together: of all workflows that have ended, and most that are parked. They
+ * come before the rest, so that what that wakes finds them let go.
+ */
+function writeRestingRows(
+  session: Session,
+  items: readonly TurnCommit[],
+  heads: ReadonlyMap<Run, Head>,
+  results: (CommitResult | undefined)[],
+): void {
+  const places: number[] = [];
+  const writes: RowToWrite[] = [];
+  for (const [place, item] of items.entries()) {
+    if (item.row === undefined || results[place] !== undefined || !bringsRowAtMost(item)) continue;
+    checkTexts(item);
+    places.push(place);
+    writes.push(rowToWrite(session, item, item.row, heads.get(item.run), false));
+  }
+  if (writes.length === 0) return;
+  for (const [index, written] of writeRows(session, writes).entries()) {
+    const { row, signals } = writes[index] as RowToWrite;
+    results[places[index] as number] = applied(row, signals, false, written);
   }
 }
 
@@ -84,9 +110,9 @@ function appendAndApply(session: Session, item: TurnCommit): CommitResult {
 /** Everything in a turn beside its entries. */
 function applyRest(session: Session, item: TurnCommit, head: Head | undefined): CommitResult {
   const { run, namespace, row, checkpoint } = item;
-  // As they were read, unless something in this transaction has raised them since.
-  const signals = (): number => (session.woken.has(run) ? undefined : head?.signals) ?? signalsOf(session, run);
-  if (isPlain(item)) return { outcome: "applied", rowWritten: false, signals: signals(), behind: false };
+  if (isPlain(item)) {
+    return { outcome: "applied", rowWritten: false, signals: signalsNow(session, run, head), behind: false };
+  }
   checkTexts(item);
   if (checkpoint !== undefined) {
     session.run(
@@ -108,21 +134,46 @@ function applyRest(session: Session, item: TurnCommit, head: Head | undefined): 
   // No limit: what a turn delivers is the engine's own, and the turn cannot be taken back for a full inbox.
   if (item.deliver !== undefined) deliver(session, item.deliver, Number.POSITIVE_INFINITY);
 
-  const seen = signals();
-  const written = row === undefined ? undefined : writeRow(session, run, item.claim, row, { signals: seen, behind });
+  if (row === undefined) {
+    return { outcome: "applied", rowWritten: false, signals: signalsNow(session, run, head), behind };
+  }
+  const write = rowToWrite(session, item, row, head, behind);
+  return applied(row, write.signals, behind, writeRows(session, [write])[0]);
+}
+
+function rowToWrite(
+  session: Session,
+  { run, claim }: TurnCommit,
+  row: RowWrite,
+  head: Head | undefined,
+  behind: boolean,
+): RowToWrite {
+  return { run, claim, row, signals: signalsNow(session, run, head), behind };
+}
+
+/** As they were read, unless something in this transaction has raised them since. */
+function signalsNow(session: Session, run: Run, head: Head | undefined): number {
+  return (session.woken.has(run) ? undefined : head?.signals) ?? signalsOf(session, run);
+}
+
+function applied(row: RowWrite, signals: number, behind: boolean, written: RowWritten | undefined): CommitResult {
   const rowWritten = written?.written === true;
   return {
     outcome: "applied",
     rowWritten,
-    signals: seen,
+    signals,
     behind,
-    ...(rowWritten && row?.release === true ? { dueAt: written.dueAt } : {}),
+    ...(rowWritten && row.release ? { dueAt: written.dueAt } : {}),
   };
 }
 
+/** Whether it has nothing but entries. */
 function isPlain(item: TurnCommit): boolean {
+  return item.row === undefined && bringsRowAtMost(item);
+}
+
+function bringsRowAtMost(item: TurnCommit): boolean {
   return (
-    item.row === undefined &&
     item.subscribe === undefined &&
     item.unsubscribe === undefined &&
     item.read === undefined &&

@@ -10,7 +10,7 @@ import { advanceEvents, isEventDue, nextDueEvent, publishEvents, readStream } fr
 import type { Hints } from "./hints.ts";
 import { turnsBackTo, turnsBetween } from "./journal.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
-import { writeRow } from "./row-write.ts";
+import { writeRows } from "./row-write.ts";
 import { findRows, readRows } from "./rows.ts";
 import { jsonOf, Session } from "./session.ts";
 import type { OpenStore } from "./sqlite.ts";
@@ -47,10 +47,10 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints): Persis
     writeRows: async (writes) => {
       if (writes.length === 0) return [];
       return opened().transactions.write((session) =>
-        writes.map(({ run, claim, row }) => {
-          const signals = signalsOf(session, run);
-          return writeRow(session, run, claim, row, { signals, behind: false }).written;
-        }),
+        writeRows(
+          session,
+          writes.map((write) => ({ ...write, signals: signalsOf(session, write.run), behind: false })),
+        ).map(({ written }) => written),
       );
     },
 

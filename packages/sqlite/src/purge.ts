@@ -38,6 +38,7 @@ export function removeWorkflows(session: Session, before: number, limit: number)
   ]) {
     session.run(`DELETE FROM ${table} ${ofRuns}`, runs);
   }
+  for (const { run } of removed) session.forgetHead(run);
   return removed.length;
 }
 

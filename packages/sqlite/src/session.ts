@@ -1,4 +1,5 @@
 import type { Run } from "@wfe/core/providers";
+import type { Head } from "./append.ts";
 import type Database from "better-sqlite3";
 import { KnownDefinitions } from "./definitions.ts";
 
@@ -7,6 +8,9 @@ type Statement = Database.Statement;
 
 /** Rows of one INSERT: so many save most of what can be saved. */
 export const rowsPerInsert = 32;
+
+/** Heads that a session keeps: of more workflows than a busy host has in hand. */
+const mostHeads = 10_000;
 
 /**
  * One connection with its prepared statements and the store's time.
@@ -22,6 +26,8 @@ export class Session {
   changed = false;
   readonly definitions: KnownDefinitions = new KnownDefinitions();
 
+  readonly #heads: Map<Run, Head> = new Map();
+  #headsVersion: unknown;
   readonly #statements: Map<string, Statement> = new Map();
   readonly #plucked: Map<string, Statement> = new Map();
   readonly #raw: Map<string, Statement> = new Map();
@@ -46,15 +52,15 @@ export class Session {
    * Inserts rows into a table and its columns, such as `t (a, b)`, many with one statement: that saves most of what a statement
    * costs beside its rows.
    */
-  insertAll(into: string, rows: readonly (readonly unknown[])[]): void {
+  insertAll(into: string, rows: readonly (readonly unknown[])[], insert: string = "INSERT"): void {
     if (rows.length === 0) return;
     const row = `(${rows[0]?.map(() => "?").join(", ")})`;
     let start = 0;
     for (; rows.length - start >= rowsPerInsert; start += rowsPerInsert) {
-      const many = `INSERT INTO ${into} VALUES ${Array<string>(rowsPerInsert).fill(row).join(", ")}`;
+      const many = `${insert} INTO ${into} VALUES ${Array<string>(rowsPerInsert).fill(row).join(", ")}`;
       this.statement(many).run(rows.slice(start, start + rowsPerInsert).flat());
     }
-    for (const values of rows.slice(start)) this.statement(`INSERT INTO ${into} VALUES ${row}`).run(values);
+    for (const values of rows.slice(start)) this.statement(`${insert} INTO ${into} VALUES ${row}`).run(values);
   }
 
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what a row holds is known where its SQL stands
@@ -96,6 +102,22 @@ export class Session {
     return statement;
   }
 
+  /**
+   * Ends of journals as this connection has left them: of what it appends to again and again it need not read them. Ask in each
+   * write transaction: where another connection has committed meanwhile, they are forgotten.
+   */
+  knownHeads(): Map<Run, Head> {
+    const version = this.value("PRAGMA data_version");
+    if (version !== this.#headsVersion || this.#heads.size > mostHeads) this.#heads.clear();
+    this.#headsVersion = version;
+    return this.#heads;
+  }
+
+  /** Call for what changes a head and does not append. */
+  forgetHead(run: Run): void {
+    this.#heads.delete(run);
+  }
+
   /** What was woken, and whether something changed, since it was last asked. */
   takeHints(): { readonly woken: readonly Run[]; readonly changed: boolean } {
     const hints = { woken: [...this.woken], changed: this.changed };
@@ -106,6 +128,7 @@ export class Session {
 
   /** Call after every rollback, of a savepoint too. */
   forget(): void {
+    this.#heads.clear();
     this.definitions.clear();
   }
 

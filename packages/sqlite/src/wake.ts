@@ -15,5 +15,8 @@ export function wake(session: Session, runs: Iterable<Run>): void {
     json,
     now,
   );
-  for (const run of once) session.woken.add(run);
+  for (const run of once) {
+    session.forgetHead(run);
+    session.woken.add(run);
+  }
 }
