@@ -1,14 +1,13 @@
 import { WorkflowHost } from "@wfe/core";
-import { sqlite } from "@wfe/sqlite";
 import { expect, it, vi } from "vitest";
 import { Child } from "../processes/support/child.ts";
-import { StoreFile } from "../processes/support/store-file.ts";
 import { until } from "../processes/support/until.ts";
 import { auditOf } from "./audit.ts";
 import type { Moment } from "./dying-provider.ts";
-import { effectsTable, kindNames, mixOf } from "./mix.ts";
+import { kindNames, mixOf } from "./mix.ts";
 import { randomOf } from "./random.ts";
 import type { RunnerOptions } from "./runner.ts";
+import { CrashStore } from "./stores/crash-store.ts";
 
 // Processes take their time to come up, on a machine that has much to do.
 vi.setConfig({ testTimeout: 60_000 });
@@ -34,20 +33,20 @@ const cases: readonly Case[] = [
 it.each(cases)(
   "refuses what a process stores that was frozen before $title, and is thawed when others have gone on",
   async ({ kind: name, data: given, moment }) => {
-    using store = new StoreFile();
-    store.change(effectsTable);
+    await using store = await CrashStore.create();
     const kinds = mixOf({
+      store: store.spec,
       directory: store.directory,
       publish: () => Promise.reject(new Error("nothing is published")),
     });
     const workflows = [...kindNames, "child"].map((each) => kinds[each]!.definition);
-    await using host = new WorkflowHost({ providers: [sqlite(store.file)], workflows, lease: "1s", log: silent });
+    await using host = new WorkflowHost({ providers: [store.provider()], workflows, lease: "1s", log: silent });
     const kind = kinds[name]!;
     const data = given ?? kind.data(randomOf(1));
     await host.startWorkflow(kind.definition, data, { id: "one" });
 
     const options: RunnerOptions = {
-      file: store.file,
+      store: store.spec,
       directory: store.directory,
       moment: { call: "commit", when: "before", how: "freezes", ...moment },
       lease: "1s",
@@ -64,7 +63,7 @@ it.each(cases)(
     await child.call("stop");
     await host.stop();
 
-    await using reader = new WorkflowHost({ providers: [sqlite(store.file)], workflows, log: silent });
+    await using reader = new WorkflowHost({ providers: [store.provider()], workflows, log: silent });
     const { lost, doubled, stuck, damaged } = await auditOf(store, reader, [{ id: "one", kind, data }]);
     expect({ lost, doubled, stuck, damaged }).toEqual({ lost: [], doubled: [], stuck: [], damaged: [] });
     expect(child.told("answered")).toEqual([["conflict"]]);

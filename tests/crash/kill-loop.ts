@@ -1,18 +1,18 @@
 import { statSync } from "node:fs";
 import { WorkflowHost } from "@wfe/core";
-import { sqlite } from "@wfe/sqlite";
 import { Child } from "../processes/support/child.ts";
-import { StoreFile } from "../processes/support/store-file.ts";
 import { pause, until } from "../processes/support/until.ts";
 import { auditOf, type Acknowledged, type Audit } from "./audit.ts";
-import { effectsTable, type Kind, kindNames, mixOf, ticked } from "./mix.ts";
+import { type Kind, kindNames, mixOf, ticked } from "./mix.ts";
 import { quiet } from "./quiet.ts";
 import { randomOf } from "./random.ts";
 import type { RunnerOptions, Start } from "./runner.ts";
+import { CrashStore, type StoreName } from "./stores/crash-store.ts";
 
 export interface KillLoopOptions {
   readonly seed: number;
   readonly kills: number;
+  readonly store?: StoreName;
 }
 
 /** What a kill loop has seen. */
@@ -41,14 +41,13 @@ const longestLifeMs = 1_500;
 const maxDeaths = 30;
 
 /**
- * Kills processes that run the mix on one file, at random moments, while a client starts workflows and publishes events there.
+ * Kills processes that run the mix on one store, at random moments, while a client starts workflows and publishes events there.
  * The last process is left alone; then everything that was acknowledged is looked for.
  */
-export async function killLoop({ seed, kills }: KillLoopOptions): Promise<KillLoopReport> {
-  using store = new StoreFile();
-  store.change(effectsTable);
+export async function killLoop({ seed, kills, store: name }: KillLoopOptions): Promise<KillLoopReport> {
+  await using store = await CrashStore.create(name);
   const random = randomOf(seed);
-  const options: RunnerOptions = { file: store.file, directory: store.directory, maxDeaths };
+  const options: RunnerOptions = { store: store.spec, directory: store.directory, maxDeaths };
   const script = new URL("./runner.ts", import.meta.url);
   await using client = new Client(store, random);
 
@@ -99,7 +98,7 @@ export async function killLoop({ seed, kills }: KillLoopOptions): Promise<KillLo
 }
 
 /** Bodies that have begun so far, by the bytes that they have written about it: a line of this length each, roughly. */
-function bodiesOf(store: StoreFile): number {
+function bodiesOf(store: CrashStore): number {
   return (statSync(store.path("attempts.log"), { throwIfNoEntry: false })?.size ?? 0) / 130;
 }
 
@@ -119,11 +118,15 @@ class Client implements AsyncDisposable {
   #lastDrawn = 0;
   #isFinishing = false;
 
-  constructor(store: StoreFile, random: () => number) {
-    this.#kinds = mixOf({ directory: store.directory, publish: () => Promise.reject(new Error("it runs nothing")) });
+  constructor(store: CrashStore, random: () => number) {
+    this.#kinds = mixOf({
+      store: store.spec,
+      directory: store.directory,
+      publish: () => Promise.reject(new Error("it runs nothing")),
+    });
     this.#random = random;
     const definitions = Object.values(this.#kinds).map(({ definition }) => definition);
-    this.host = new WorkflowHost({ providers: [sqlite(store.file)], workflows: definitions, log: quiet() });
+    this.host = new WorkflowHost({ providers: [store.provider()], workflows: definitions, log: quiet() });
     this.#work = this.#run();
   }
 

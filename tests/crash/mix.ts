@@ -2,10 +2,12 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { event, ExecutionResult, retry, type StepContext, workflow, type WorkflowDefinition } from "@wfe/core";
-import { inTransaction } from "@wfe/sqlite";
+import { effectOf, type StoreSpec } from "./stores/crash-store.ts";
 
 /** Where the steps leave traces, and how they reach the host they run in. */
 export interface Surroundings {
+  /** Where the transactional steps write. */
+  readonly store: StoreSpec;
   /** Where `attempts.log` is written. */
   readonly directory: string;
   readonly publish: (name: string, key: string, payload: unknown, id: string) => Promise<unknown>;
@@ -37,12 +39,8 @@ export interface Kind {
 export const ticked = event<{ n: number }>("mix.ticked");
 const relayed = event<{ from: string }>("mix.relayed");
 
-/** The table of the transactional steps. It allows doubles, so that they are seen. */
-export const effectsTable =
-  "CREATE TABLE IF NOT EXISTS effects (place INTEGER PRIMARY KEY, workflow TEXT NOT NULL, label TEXT NOT NULL, key TEXT NOT NULL)";
-
 /** Workflows that together use every way of going on that there is. */
-export function mixOf({ directory, publish }: Surroundings): Readonly<Record<string, Kind>> {
+export function mixOf({ store, directory, publish }: Surroundings): Readonly<Record<string, Kind>> {
   const log = join(directory, "attempts.log");
 
   const note = (ctx: Pick<StepContext, "workflow" | "step" | "idempotencyKey">, part = ""): void => {
@@ -70,14 +68,11 @@ export function mixOf({ directory, publish }: Surroundings): Readonly<Record<str
 
   const effect = named(
     "effect",
-    inTransaction(({ owner, label }: { owner: string; label: string }, given) => {
-      const ctx = given;
-      note(ctx, ` ${label}`);
-      ctx.tx
-        .prepare("INSERT INTO effects (workflow, label, key) VALUES (?, ?, ?)")
-        .run(owner, label, ctx.idempotencyKey);
-      if (label.startsWith("refused")) throw new Error("no money");
-      return label;
+    effectOf(store, {
+      before: ({ label }, ctx) => note(ctx, ` ${label}`),
+      after: ({ label }) => {
+        if (label.startsWith("refused")) throw new Error("no money");
+      },
     }),
   );
 

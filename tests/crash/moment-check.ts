@@ -1,28 +1,27 @@
 import { WorkflowHost } from "@wfe/core";
-import { sqlite } from "@wfe/sqlite";
 import { expect } from "vitest";
 import { Child } from "../processes/support/child.ts";
-import { StoreFile } from "../processes/support/store-file.ts";
 import { until } from "../processes/support/until.ts";
 import { type Acknowledged, auditOf } from "./audit.ts";
 import type { Moment } from "./dying-provider.ts";
-import { effectsTable, type Kind, kindNames, mixOf, ticked } from "./mix.ts";
+import { type Kind, kindNames, mixOf, ticked } from "./mix.ts";
 import type { Case } from "./moments.ts";
 import { quiet } from "./quiet.ts";
 import { randomOf } from "./random.ts";
 import type { RunnerOptions } from "./runner.ts";
+import { CrashStore } from "./stores/crash-store.ts";
 
 /** Processes die at these moments, one after the other; then this process finishes the workflow, and all is as if none had died. */
 export async function expectFinished(moments: readonly Case[]): Promise<void> {
-  using store = new StoreFile();
-  store.change(effectsTable);
+  await using store = await CrashStore.create();
   const kinds = mixOf({
+    store: store.spec,
     directory: store.directory,
     publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }),
   });
   const definitions = [...kindNames, "child"].map((name) => kinds[name]!.definition);
   await using host: WorkflowHost = new WorkflowHost({
-    providers: [sqlite(store.file)],
+    providers: [store.provider()],
     workflows: definitions,
     log: quiet(),
   });
@@ -43,16 +42,16 @@ export async function expectFinished(moments: readonly Case[]): Promise<void> {
   await until({ what: "everything has ended" }, async () => (await unfinished(host)) === 0);
   await host.stop();
 
-  await using reader = new WorkflowHost({ providers: [sqlite(store.file)], workflows: definitions, log: quiet() });
+  await using reader = new WorkflowHost({ providers: [store.provider()], workflows: definitions, log: quiet() });
   const { lost, doubled, stuck, damaged } = await auditOf(store, reader, [start]);
   expect({ lost, doubled, stuck, damaged }).toEqual({ lost: [], doubled: [], stuck: [], damaged: [] });
 }
 
 /** A process that is at work on a workflow until it dies at the moment. */
-async function dieAt(moment: Case, store: StoreFile, start: Acknowledged): Promise<void> {
+async function dieAt(moment: Case, store: CrashStore, start: Acknowledged): Promise<void> {
   const { call, when, saying, doing, nth }: Moment = moment;
   const options: RunnerOptions = {
-    file: store.file,
+    store: store.spec,
     directory: store.directory,
     moment: JSON.parse(JSON.stringify({ call, when, saying, doing, nth })) as Moment,
     lease: "1s",

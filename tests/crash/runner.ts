@@ -1,14 +1,14 @@
-// A process that runs the mix on one file, until it is killed.
+// A process that runs the mix on one store, until it is killed.
 import { type Duration, WorkflowHost } from "@wfe/core";
-import { sqlite } from "@wfe/sqlite";
 import { optionsOf, serve, tell } from "../processes/support/serve.ts";
 import { dyingAt, type Moment } from "./dying-provider.ts";
 import { kindNames, mixOf } from "./mix.ts";
 import { quiet } from "./quiet.ts";
+import { providerOf, type StoreSpec } from "./stores/crash-store.ts";
 
 /** What the parent gives. */
 export interface RunnerOptions {
-  readonly file: string;
+  readonly store: StoreSpec;
   readonly directory: string;
   /** The moment at which the process dies of its own accord. */
   readonly moment?: Moment;
@@ -23,11 +23,15 @@ export interface Start {
   readonly data: Record<string, any>;
 }
 
-const { file, directory, moment, lease = "10s", maxDeaths = 3 } = optionsOf<RunnerOptions>();
-const store = sqlite(file);
-const kinds = mixOf({ directory, publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }) });
+const { store, directory, moment, lease = "10s", maxDeaths = 3 } = optionsOf<RunnerOptions>();
+const provider = providerOf(store);
+const kinds = mixOf({
+  store,
+  directory,
+  publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }),
+});
 const host: WorkflowHost = new WorkflowHost({
-  providers: [moment === undefined ? store : dyingAt(store, moment)],
+  providers: [moment === undefined ? provider : dyingAt(provider, moment)],
   workflows: [...kindNames, "child"].map((name) => kinds[name]!.definition),
   lease,
   maxDeaths,

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Provider } from "@wfe/core/providers";
+import { sqliteKind } from "./sqlite-kind.ts";
+import type { AroundEffect, EffectStep, EmptyStore, StoreKind } from "./store-kind.ts";
+
+export type StoreName = "sqlite";
+
+const kinds: Readonly<Record<StoreName, StoreKind>> = { sqlite: sqliteKind };
+
+/** How a process reaches a store: `sqlite:/tmp/x/app.db`. */
+export type StoreSpec = `${StoreName}:${string}`;
+
+export function providerOf(spec: StoreSpec): Provider {
+  const { kind, address } = parse(spec);
+  return kind.provider(address);
+}
+
+export function effectOf(spec: StoreSpec, around: AroundEffect): EffectStep {
+  return parse(spec).kind.effect(around);
+}
+
+/** A store of its own for a test, with a directory where its processes leave traces. Both go with it. */
+export class CrashStore implements AsyncDisposable {
+  readonly spec: StoreSpec;
+  readonly directory: string;
+  readonly #store: EmptyStore;
+
+  private constructor(name: StoreName, directory: string, store: EmptyStore) {
+    this.spec = `${name}:${store.address}`;
+    this.directory = directory;
+    this.#store = store;
+  }
+
+  static async create(name: StoreName = "sqlite"): Promise<CrashStore> {
+    const directory = mkdtempSync(join(tmpdir(), "wfe-crash-"));
+    return new CrashStore(name, directory, await kinds[name].create(directory));
+  }
+
+  /** A new provider of it, for a host of this process. */
+  provider(): Provider {
+    return providerOf(this.spec);
+  }
+
+  /** The name of a file of the directory. */
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** Asks the store past WFE. */
+  query<Row>(sql: string): Promise<Row[]> {
+    return this.#store.query<Row>(sql);
+  }
+
+  damage(): Promise<readonly string[]> {
+    return this.#store.damage();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+function parse(spec: StoreSpec): { readonly kind: StoreKind; readonly address: string } {
+  const colon = spec.indexOf(":");
+  return { kind: kinds[spec.slice(0, colon) as StoreName], address: spec.slice(colon + 1) };
+}
