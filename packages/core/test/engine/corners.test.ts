@@ -394,4 +394,14 @@ describe("outputs and events", () => {
       .run();
     expect(ran).toEqual(["none"]);
   });
+
+  it("does not end the workflow where a branch beside it has stopped it in the same turn", async () => {
+    const { ran, step: body } = log();
+    const throwing: DefinitionNode = { ...named("delay"), kind: "delay", duration: fails };
+    const beside = parallel("inner", block(end("end")), block(throwing));
+    const outer = { ...parallel("outer", block(beside)), onFailure: block(step("hook", body("hook"))) };
+    const driver = new Driver(define(outer)).start();
+    expect((await driver.run()).phase).toBe("failed");
+    expect(ran).toEqual(["hook"]);
+  });
 });

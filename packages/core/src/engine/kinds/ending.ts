@@ -14,6 +14,8 @@ export const ending: KindHandler<"end"> = {
   open(turn, id, branch, node) {
     turn.emit({ kind: "scope-opened", pointer: id, branch, step: node.id, node: "end", open: [] });
     turn.later(() => {
+      // A branch beside it may have failed, and stopped it before it has ended anything.
+      if (turn.pointer(id) === undefined) return;
       endWorkflow(turn);
       if (turn.pointer(id) !== undefined) leaveHook(turn, branch);
     });
@@ -31,6 +33,7 @@ export const failing: KindHandler<"fail"> = {
     if (turn.pointer(rootPointer)?.ending != null || isUndoing(turn.draft, branch))
       return failNode(turn, id, { error });
     turn.later(() => {
+      if (turn.pointer(id) === undefined) return;
       failWorkflow(turn, error);
       if (turn.pointer(id) !== undefined) leaveHook(turn, branch);
     });
