@@ -226,6 +226,13 @@ export class RefusedError extends WfeError {
   }
 }
 
+/** None of the host's providers brings a search index, or it is not the one that the store's hosts feed. */
+export class SearchUnavailableError extends WfeError {
+  constructor(message: string) {
+    super("SEARCH_UNAVAILABLE", message);
+  }
+}
+
 /** The host is stopping or stopped. */
 export class HostStoppedError extends WfeError {
   constructor(message: string) {

@@ -47,6 +47,8 @@ export type { Accepted, RetryOptions, SuspendOptions, TerminateOptions } from ".
 export type { ForkOptions } from "./host/client/fork.ts";
 export type { HostHealth, ProviderHealth } from "./host/client/health.ts";
 export type { HistoryItem } from "./host/client/history.ts";
+export type { SearchHealth } from "./host/client/health.ts";
+export type { SearchCount, SearchOptions } from "./host/client/search.ts";
 export type { StopOptions } from "./host/client/host-life.ts";
 export type { WorkflowHostOptions } from "./host/client/host-options.ts";
 export type { ListFilter, ListOptions } from "./host/client/list.ts";
@@ -68,3 +70,5 @@ export type { CreateStep, HostLimits, Middleware } from "./host/core/host-core.t
 export type { LifecycleListener } from "./host/lifecycle-hub.ts";
 export type { LifecycleEvent, LifecycleEventType } from "./providers/lifecycle-publisher.ts";
 export type { WaitingFor, WorkflowStatus } from "./providers/records.ts";
+export type { FacetCount, SearchFacet } from "./providers/search-index.ts";
+export type { DataCondition, DataRange, SearchQuery } from "./search/query.ts";

@@ -16,6 +16,7 @@ import type {
   WorkflowRow,
   WorkflowStatus,
 } from "./records.ts";
+import type { SearchOutbox } from "./search-outbox.ts";
 
 /**
  * The store: the truth about every workflow.
@@ -146,6 +147,9 @@ export interface PersistenceProvider {
 
   /** Records, once, which lock provider this store's hosts use, and gives the recorded one. */
   bindLockProvider(name: string): Promise<string>;
+
+  /** What a search index has to hear of. Absent where the store can feed none. */
+  readonly outbox?: SearchOutbox;
 
   /** The store's time. A provider opened with a test clock gives that clock's. */
   now(): Promise<number>;

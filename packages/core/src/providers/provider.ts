@@ -3,6 +3,7 @@ import type { LifecyclePublisher } from "./lifecycle-publisher.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import type { PersistenceProvider } from "./persistence-provider.ts";
 import type { QueueProvider } from "./queue-provider.ts";
+import type { SearchIndex } from "./search-index.ts";
 
 /**
  * What `sqlite(...)`, `memory()` and their like give: one connection to something, and the interfaces it serves.
@@ -17,6 +18,7 @@ export interface Provider {
   readonly lock?: LockProvider;
   readonly queue?: QueueProvider;
   readonly lifecycle?: LifecyclePublisher;
+  readonly search?: SearchIndex;
   /**
    * Connects, and creates or migrates what is stored; safe from many processes at once. Time, timers and ids come from
    * `runtime` and from nowhere else.

@@ -1,5 +1,11 @@
 import { describe, it } from "vitest";
-import { lockConformance, memory, persistenceConformance, queueConformance } from "../../src/testing/index.ts";
+import {
+  lockConformance,
+  memory,
+  persistenceConformance,
+  queueConformance,
+  searchConformance,
+} from "../../src/testing/index.ts";
 
 const harness = {
   name: "memory",
@@ -11,3 +17,4 @@ const harness = {
 persistenceConformance(harness);
 lockConformance(harness);
 queueConformance(harness);
+searchConformance(harness);

@@ -1,6 +1,9 @@
 import { StoreError } from "../../errors.ts";
 import type { Provider } from "../../providers/provider.ts";
+import type { OutboxBacklog } from "../../providers/search-outbox.ts";
 import type { Clock } from "../../runtime/runtime.ts";
+import type { IndexerStats, RunnerStats } from "../core/host-core.ts";
+import { readNote } from "../core/search-note.ts";
 import type { ClientShared } from "./client-shared.ts";
 
 /** How a host is. */
@@ -21,6 +24,28 @@ export interface HostHealth {
   readonly lagMs: number;
   /** `none`: the host does not run. */
   readonly lease: "alive" | "lost" | "none";
+  /** How far the search index is; undefined where no provider brings one. */
+  readonly search: SearchHealth | undefined;
+}
+
+/** An index that is behind or dead harms no workflow, so it does not count for `ok`, unless its provider does not answer. */
+export interface SearchHealth {
+  readonly index: string;
+  /**
+   * `indexing`: this host feeds it; `standby`: another one does, or will; `other-index`: the store's hosts feed another index than
+   * this host has; `client`: this host runs nothing.
+   */
+  readonly state: IndexerStats["state"] | "client";
+  /** Changes that the index has not heard of, counted up to 100,000. */
+  readonly pending: number;
+  /** How old the oldest of them is. */
+  readonly lagMs: number;
+  /** Whether all workflows are being written to it anew; those that are still to come are not `pending` yet. */
+  readonly rebuilding: boolean;
+  /** Workflows that it refused, since this host started. */
+  readonly refused: number;
+  /** Why the last attempt of this host to feed it failed. */
+  readonly error?: Error;
 }
 
 export interface ProviderHealth {
@@ -57,6 +82,36 @@ export async function health(shared: ClientShared): Promise<HostHealth> {
     bodiesLeftBehind: stats?.bodiesLeftBehind ?? 0,
     lagMs: reachable ? await overdueMs(shared) : 0,
     lease,
+    search: reachableStore(providers, shared) ? await searchHealth(shared, stats) : undefined,
+  };
+}
+
+/** Whether the store answers: whatever else does not. */
+function reachableStore(providers: readonly ProviderHealth[], shared: ClientShared): boolean {
+  const place = shared.core.providers.list.findLastIndex(({ persistence }) => persistence !== undefined);
+  return providers[place]?.ok === true;
+}
+
+async function searchHealth(shared: ClientShared, stats: RunnerStats | undefined): Promise<SearchHealth | undefined> {
+  const feed = shared.core.providers.search;
+  if (feed === undefined) return undefined;
+  let backlog: OutboxBacklog = { rows: 0, oldestAt: null };
+  let rebuilding = false;
+  const { error: failure } = await attempt(shared.core.runtime.clock, async () => {
+    const [counted, note] = await Promise.all([feed.outbox.backlog(), readNote(feed)]);
+    backlog = counted;
+    rebuilding = note !== undefined && note.refilled !== null;
+  });
+  const { oldestAt } = backlog;
+  const error = stats?.search?.error ?? failure;
+  return {
+    index: feed.index.name,
+    state: stats?.search?.state ?? "client",
+    pending: backlog.rows,
+    lagMs: oldestAt === null ? 0 : Math.max(0, shared.core.engineNow() - oldestAt),
+    rebuilding,
+    refused: stats?.search?.refused ?? 0,
+    ...(error === undefined ? {} : { error }),
   };
 }
 

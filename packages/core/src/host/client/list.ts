@@ -83,7 +83,8 @@ function storedFilter(namespace: string, filter: ListFilter): WorkflowFilter {
   };
 }
 
-function checkStatus(status: WorkflowStatus | readonly WorkflowStatus[]): readonly WorkflowStatus[] {
+/** Checks one status or several. */
+export function checkStatus(status: WorkflowStatus | readonly WorkflowStatus[]): readonly WorkflowStatus[] {
   const given: readonly unknown[] = Array.isArray(status) ? status : [status];
   for (const each of given) {
     if (!statuses.some((known) => known === each)) {

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "../../errors.ts";
+import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
 import type { Provider } from "../../providers/provider.ts";
-import type { ResolvedProviders } from "../core/host-core.ts";
+import type { ResolvedProviders, SearchFeed } from "../core/host-core.ts";
 import { describeValue } from "./names.ts";
 
 /** Picks the interfaces that a host uses: of each, the one of the last provider that has it. Throws where one is missing. */
@@ -13,13 +14,14 @@ export function resolveProviders(providers: readonly Provider[]): ResolvedProvid
     );
   }
   for (const [index, provider] of providers.entries()) checkProvider(index, provider);
+  const persistence = required(
+    providers,
+    "persistence",
+    'where workflows are stored: add one that brings it, such as `sqlite("app.db")`',
+  );
   return {
     list: [...providers],
-    persistence: required(
-      providers,
-      "persistence",
-      'where workflows are stored: add one that brings it, such as `sqlite("app.db")`',
-    ),
+    persistence,
     lock: required(
       providers,
       "lock",
@@ -31,7 +33,21 @@ export function resolveProviders(providers: readonly Provider[]): ResolvedProvid
       "which tells what work is ready: add one that brings it, such as the provider of the store",
     ),
     lifecycle: providers.findLast((provider) => provider.lifecycle !== undefined)?.lifecycle,
+    search: searchFeed(providers, persistence),
   };
+}
+
+/** The index and its feed. Only where there is an index does the store keep what it has to hear of. */
+function searchFeed(providers: readonly Provider[], { outbox }: PersistenceProvider): SearchFeed | undefined {
+  const provider = providers.findLast((each) => each.search !== undefined);
+  if (provider?.search === undefined) return undefined;
+  if (outbox === undefined) {
+    throw new InvalidOptionError(
+      `the store cannot feed the search index of \`${provider.name}\`, since it keeps no outbox: use a store that does, such as \`sqlite("app.db")\`, or leave the index out`,
+    );
+  }
+  outbox.keep();
+  return { index: provider.search, outbox };
 }
 
 function required<Name extends "persistence" | "lock" | "queue">(

@@ -23,11 +23,14 @@ import { EventStream } from "./event-stream.ts";
 import { fork, type ForkOptions } from "./fork.ts";
 import { health, type HostHealth } from "./health.ts";
 import { readHistory, type HistoryItem } from "./history.ts";
+import type { SearchFacet } from "../../providers/search-index.ts";
+import type { SearchQuery } from "../../search/query.ts";
 import { lifecycleEventTypes } from "./lifecycle-types.ts";
 import { countWorkflows, listWorkflows, type ListFilter, type ListOptions } from "./list.ts";
 import { checkName, describeValue } from "./names.ts";
 import { publish, publishAll, type PublishItem, type PublishOptions, type Published } from "./publish.ts";
 import { readStateAt, readWorkflow } from "./read-workflow.ts";
+import { countSearch, reindex, searchWorkflows, type SearchCount, type SearchOptions } from "./search.ts";
 import { start, startAll, type StartItem, type StartOptions } from "./start.ts";
 import { workflowHandle, type WorkflowHandle } from "./workflow-handle.ts";
 import type { Page, PageOptions, PastState, WorkflowData, WorkflowDetails, WorkflowSummary } from "./workflow-views.ts";
@@ -176,6 +179,31 @@ export class WorkflowClient {
   /** How many workflows match. */
   countWorkflows(filter: ListFilter = {}): Promise<number> {
     return this.#shared.call(() => countWorkflows(this.#shared, this.namespace, filter));
+  }
+
+  /**
+   * Finds workflows by words and filters: `"declined status:failed tag:vip"`, or the same as an object. All words have to occur, in
+   * the id, the data, errors, step names, tags or what is waited for. Newest first.
+   *
+   * An index is a little behind (`health().search` tells how far); what it finds is given as the store has it now. Rejects with
+   * `SearchUnavailableError` where no provider brings an index, or a `StoreError` where the index cannot be reached.
+   */
+  searchWorkflows(query: string | SearchOptions, page: PageOptions = {}): Promise<Page<WorkflowSummary>> {
+    return this.#shared.call(() => searchWorkflows(this.#shared, this.namespace, query, page));
+  }
+
+  /** How many workflows a search finds, and how many of them have each definition, status, tag... Rejects as `searchWorkflows` does. */
+  countSearch(query: string | SearchQuery, facets: readonly SearchFacet[] = []): Promise<SearchCount> {
+    return this.#shared.call(() => countSearch(this.#shared, this.namespace, query, facets));
+  }
+
+  /**
+   * Rebuilds the search index of this host from the store, for all namespaces: empties it, and notes that hosts that run are to fill
+   * it again, beside their work. Resolves when that is noted; `health().search` tells when it is done. Also moves a store from one
+   * index to another, such as to OpenSearch.
+   */
+  reindex(): Promise<void> {
+    return this.#shared.call(() => reindex(this.#shared));
   }
 
   /** A page of what has happened to a workflow, oldest first. Rejects with `WorkflowNotFoundError`. */

@@ -8,6 +8,8 @@ import type { DefinitionRef, PersistenceProvider } from "../../providers/persist
 import type { Provider } from "../../providers/provider.ts";
 import type { QueueProvider } from "../../providers/queue-provider.ts";
 import type { DeliveryOutcome, Run, WorkflowStatus } from "../../providers/records.ts";
+import type { SearchIndex } from "../../providers/search-index.ts";
+import type { SearchOutbox } from "../../providers/search-outbox.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 
 /** What all parts of a host share. `WorkflowHost` makes one; nothing else is global. */
@@ -32,8 +34,15 @@ export interface ResolvedProviders {
   readonly lock: LockProvider;
   readonly queue: QueueProvider;
   readonly lifecycle: LifecyclePublisher | undefined;
+  /** The index and what it is fed from; undefined where no provider brings an index. */
+  readonly search: SearchFeed | undefined;
   /** All of them, in order: opened before the runner starts, closed after it has stopped. */
   readonly list: readonly Provider[];
+}
+
+export interface SearchFeed {
+  readonly index: SearchIndex;
+  readonly outbox: SearchOutbox;
 }
 
 /** The definitions that a host has. */
@@ -142,6 +151,15 @@ export interface Runner {
   stats(): RunnerStats;
 }
 
+export interface IndexerStats {
+  /** `standby`: another host feeds the index. `other-index`: the store's hosts feed another one than this host has. */
+  readonly state: "starting" | "indexing" | "standby" | "other-index";
+  /** Workflows that the index refused, since this host started: no search finds them. */
+  readonly refused: number;
+  /** Why the last attempt failed; undefined where it did not. */
+  readonly error: Error | undefined;
+}
+
 export interface RunnerStats {
   readonly state: "new" | "running" | "stopping" | "stopped";
   /** Workflows in hand. */
@@ -154,4 +172,6 @@ export interface RunnerStats {
   readonly lagMs: number;
   /** Whether the host's lease was alive at the last heartbeat. */
   readonly leaseAlive: boolean;
+  /** How feeding the search index goes on this host; undefined where there is none. */
+  readonly search: IndexerStats | undefined;
 }

@@ -14,6 +14,7 @@ import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Reload, RunnerContext } from "./runner-context.ts";
 import { StoreReads } from "./store-reads.ts";
 import { SuspectGate } from "./suspect-gate.ts";
+import { SearchIndexer } from "./search-indexer.ts";
 import { Sweeper } from "./sweeper.ts";
 import { TransactionLane } from "./transaction-lane.ts";
 import { WorkflowRun } from "./workflow-run.ts";
@@ -32,6 +33,7 @@ export class HostRunner implements Runner {
   readonly #lease: LeaseKeeper;
   readonly #dispatcher: Dispatcher;
   readonly #sweeper: Sweeper;
+  readonly #indexer: SearchIndexer | undefined;
   readonly #bodies: BodyTally;
   readonly #hand: Hand;
   #state: RunnerStats["state"] = "new";
@@ -65,6 +67,8 @@ export class HostRunner implements Runner {
       lost: (run) => this.#claimLost(run),
     });
     this.#sweeper = new Sweeper(core, { lease: () => this.#lease.lease, poke: () => this.#dispatcher.poke() });
+    const { search } = core.providers;
+    this.#indexer = search && new SearchIndexer(core, search, { lease: () => this.#lease.lease });
     this.#dispatcher = new Dispatcher(core, {
       lease: () => (this.#maySend() ? this.#lease.lease?.id : undefined),
       freeSlots: () => core.options.concurrency - this.#hand.size,
@@ -91,6 +95,7 @@ export class HostRunner implements Runner {
     ];
     await this.#sweeper.start();
     this.#dispatcher.start();
+    this.#indexer?.start();
   }
 
   stop({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
@@ -121,6 +126,7 @@ export class HostRunner implements Runner {
       bodiesLeftBehind: this.#bodies.leftBehind,
       lagMs: this.#sweeper.lagMs,
       leaseAlive: this.#lease.lease !== undefined && this.#lease.isSure(),
+      search: this.#indexer?.stats,
     };
   }
 
@@ -252,6 +258,7 @@ export class HostRunner implements Runner {
     for (const end of this.#ends) end();
     this.#dispatcher.stop();
     this.#sweeper.stop();
+    this.#indexer?.stop();
     for (const workflow of this.#hand.all()) workflow.pump();
     await this.#emptied(timeoutMs);
     for (const workflow of this.#hand.all()) workflow.abortBodies("stopping");

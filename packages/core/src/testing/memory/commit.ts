@@ -53,6 +53,7 @@ export function writeRow(store: Store, run: Run, claim: number, row: RowWrite, b
     instance.waitingFor = Object.freeze(row.waitingFor.map((waiting) => Object.freeze({ ...waiting })));
     instance.updatedAt = now;
   });
+  store.outbox.changed(run, now);
   if (row.release && instance.dueAt !== null && instance.dueAt <= now) store.hints.woken(run);
   else if (row.release && (instance.dueAt !== null || finalStatuses.includes(row.status))) store.hints.changed();
   return true;

@@ -2,8 +2,10 @@ import type { Clock, Provider, Runtime } from "../../providers/index.ts";
 import { InvalidOptionError, StoreError } from "../../providers/index.ts";
 import { memoryLifecycle } from "./lifecycle.ts";
 import { memoryLock } from "./lock.ts";
+import { memoryOutbox } from "./outbox.ts";
 import { memoryPersistence } from "./persistence.ts";
 import { memoryQueue } from "./queue.ts";
+import { memorySearch } from "./search.ts";
 import { Store } from "./store.ts";
 
 export interface MemoryOptions {
@@ -13,16 +15,18 @@ export interface MemoryOptions {
   readonly clock?: Clock;
   /** How many waiters a publish wakes before it leaves the rest to `advanceEvents`. Default 500. */
   readonly fanOut?: number;
+  /** Whether it brings a search index. Default `true`. */
+  readonly search?: boolean;
 }
 
 /**
- * Persistence, lock, queue and lifecycle in this process's memory, for tests.
+ * Persistence, lock, queue, lifecycle and search in this process's memory, for tests.
  *
  * It serves any number of hosts, and what it holds survives `close`: give the same one to a second host to see what a restart
  * would see. Nothing survives the process.
  */
 export function memory(options: MemoryOptions = {}): Provider {
-  const { name = "memory", fanOut = 500 } = options;
+  const { name = "memory", fanOut = 500, search = true } = options;
   if (!Number.isInteger(fanOut) || fanOut < 1) {
     throw new InvalidOptionError(`\`fanOut\` must be a whole number from 1, got ${fanOut}`);
   }
@@ -38,19 +42,21 @@ export function memory(options: MemoryOptions = {}): Provider {
   };
   const clock = (): Clock => options.clock ?? runtime().clock;
   const store = new Store(() => clock().now(), fanOut);
+  const opened = (): Store => {
+    runtime();
+    return store;
+  };
 
   return {
     name,
-    persistence: memoryPersistence(() => {
-      runtime();
-      return store;
-    }),
+    persistence: memoryPersistence(opened, memoryOutbox(opened, store.outbox)),
     lock: memoryLock(name, () => ({ runtime: runtime(), clock: clock() })),
     queue: memoryQueue(() => {
       runtime();
       return clock();
     }),
     lifecycle: memoryLifecycle(),
+    ...(search ? { search: memorySearch(name, opened) } : {}),
 
     open: async (context) => {
       // Two clocks would give two answers to what is due, and which one would depend on who opened first.

@@ -5,6 +5,7 @@ import type {
   PullRequest,
   PullResult,
   Run,
+  SearchOutbox,
 } from "../../providers/index.ts";
 import { recordFormat } from "../../providers/index.ts";
 import { commit, writeRow } from "./commit.ts";
@@ -12,9 +13,10 @@ import { type Instance, toRow } from "./instance.ts";
 import type { Store } from "./store.ts";
 
 /** `opened` gives the store, or throws where the provider is not open. */
-export function memoryPersistence(opened: () => Store): PersistenceProvider {
+export function memoryPersistence(opened: () => Store, outbox: SearchOutbox): PersistenceProvider {
   return {
     transactionalSteps: false,
+    outbox,
 
     create: async (workflows) => {
       const store = opened();

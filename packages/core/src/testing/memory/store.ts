@@ -13,6 +13,7 @@ import { StoreHints } from "./hints.ts";
 import { IndexedHeap } from "../indexed-heap.ts";
 import { type Instance, newInstance } from "./instance.ts";
 import { NamespaceRows } from "./namespace-rows.ts";
+import { OutboxRows } from "./outbox.ts";
 import { Streams } from "./streams.ts";
 
 /** What a store holds, with the changes that keep its parts in step with one another. */
@@ -21,6 +22,7 @@ export class Store {
   readonly namespaces: Map<string, NamespaceRows> = new Map();
   readonly due: DueIndex = new DueIndex();
   readonly hints: StoreHints = new StoreHints();
+  readonly outbox: OutboxRows = new OutboxRows();
   readonly streams: Streams;
   /** The workflows of each lease that owns some. */
   readonly owned: Map<string, Set<Instance>> = new Map();
@@ -60,6 +62,7 @@ export class Store {
     rows.add(instance);
     this.due.add(instance);
     this.hints.woken(instance.run);
+    this.outbox.changed(instance.run, this.now());
     return describe(instance, true);
   }
 
@@ -154,6 +157,7 @@ export class Store {
         [...instance.subscriptions.values()].map(({ pointer }) => pointer),
       );
       this.instances.delete(instance.run);
+      this.outbox.changed(instance.run, this.now());
       this.rows(instance.namespace).delete(instance);
     }
     return gone.length;

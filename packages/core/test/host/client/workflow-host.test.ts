@@ -273,6 +273,7 @@ describe("health", () => {
       ok: true,
       host: expect.any(String),
       state: "client",
+      search: { index: "memory", state: "client", pending: 0, lagMs: 0, rebuilding: false, refused: 0 },
       providers: [{ name: "memory", ok: true, latencyMs: 0 }],
       inHand: 0,
       bodies: 0,

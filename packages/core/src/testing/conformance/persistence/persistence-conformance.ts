@@ -10,6 +10,7 @@ import { listCases } from "./list-cases.ts";
 import { loadCases } from "./load-cases.ts";
 import { namespaceCases } from "./namespace-cases.ts";
 import { orphanCases } from "./orphan-cases.ts";
+import { outboxCases } from "./outbox-cases.ts";
 import { purgeCases } from "./purge-cases.ts";
 import { reopenCases } from "./reopen-cases.ts";
 import { rowCases } from "./row-cases.ts";
@@ -32,6 +33,7 @@ const parts = [
   orphanCases,
   listCases,
   purgeCases,
+  outboxCases,
   timeCases,
   namespaceCases,
   reopenCases,

@@ -1,0 +1,216 @@
+import { performance } from "node:perf_hooks";
+import { WfeError } from "../../errors.ts";
+import type { Lease } from "../../providers/lock-provider.ts";
+import type { SearchChange } from "../../providers/search-index.ts";
+import type { OutboxRow } from "../../providers/search-outbox.ts";
+import type { Timer } from "../../runtime/runtime.ts";
+import { systemClock } from "../../runtime/system-runtime.ts";
+import type { HostCore, IndexerStats, SearchFeed } from "../core/host-core.ts";
+import { readDocument } from "../core/read-document.ts";
+import { noteProgress, noteRebuild, readNote, type SearchNote } from "../core/search-note.ts";
+
+/** Rows of one batch, fewer while the engine has much to do. */
+const batchRows = 200;
+const busyBatchRows = 50;
+/** Workflows in memory at once, with all their data. */
+const loadedAtOnce = 20;
+/** Bytes of terms that make a batch large enough. */
+const batchBytes = 4 * 1024 * 1024;
+/** Work that may be done before others get a turn. */
+const sliceMs = 4;
+/** How often the outbox is looked at when it was empty. */
+const idleMs = 400;
+/** How often a host that does not feed the index looks whether it is to. */
+const standbyMs = 5_000;
+/** While the thread is busy, indexing takes one part in so many. */
+const busyShare = 40;
+const longestBusyPauseMs = 3_000;
+/** Above this share of its time at work, the thread is busy. */
+const busyAbove = 0.6;
+const firstPauseMs = 500;
+const longestPauseMs = 10_000;
+
+export interface SearchIndexerOptions {
+  readonly lease: () => Lease | undefined;
+}
+
+/**
+ * Feeds the search index from the store's outbox, on one host of all: whoever holds the role. What an index does to it (fails,
+ * hangs, answers late) reaches nobody else: nothing waits for it, and what is in memory is one batch.
+ *
+ * Two that believe they hold the role do no harm: the revision of a change is the number of its row in the outbox, and an index
+ * keeps the highest.
+ */
+export class SearchIndexer {
+  readonly #core: HostCore;
+  readonly #feed: SearchFeed;
+  readonly #lease: () => Lease | undefined;
+  #timer: Timer | undefined;
+  #stopped = false;
+  /** The lease under which the role was taken. */
+  #roleLease: Lease | undefined;
+  /** The note with which the index was attached. */
+  #attached: SearchNote | undefined;
+  #failures = 0;
+  #refused = 0;
+  #state: IndexerStats["state"] = "starting";
+  #error: Error | undefined;
+  #utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined;
+
+  constructor(core: HostCore, feed: SearchFeed, { lease }: SearchIndexerOptions) {
+    this.#core = core;
+    this.#feed = feed;
+    this.#lease = lease;
+  }
+
+  get stats(): IndexerStats {
+    return { state: this.#state, refused: this.#refused, error: this.#error };
+  }
+
+  start(): void {
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    const { clock } = this.#core.runtime;
+    const round = (): void => void clock.track(this.#round(), "engine").then((pauseMs) => this.#schedule(pauseMs));
+    this.#timer = clock.setTimer(delayMs, round, { background: true });
+  }
+
+  /** Never rejects. Gives when the next one is to be. */
+  async #round(): Promise<number> {
+    try {
+      const pauseMs = await this.#work();
+      this.#failures = 0;
+      this.#error = undefined;
+      return pauseMs;
+    } catch (error) {
+      if (this.#stopped) return 0;
+      this.#failures += 1;
+      this.#attached = undefined;
+      this.#error = error instanceof Error ? error : new WfeError("SEARCH_FAILED", String(error));
+      if (this.#failures === 1)
+        this.#core.log.warn("the search index is not fed; workflows go on, and it is tried again", { error });
+      return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(this.#failures - 1, 10));
+    }
+  }
+
+  async #work(): Promise<number> {
+    const note = await this.#role();
+    if (note === undefined) return standbyMs;
+    const { clock } = this.#core.runtime;
+    const begunAt = clock.monotonic();
+    const isBusy = this.#isBusy();
+    const limit = isBusy ? busyBatchRows : batchRows;
+    const rows = await this.#feed.outbox.read(limit);
+    if (rows.length > 0) await this.#index(rows);
+    const refills = note.refilled !== null && rows.length < limit;
+    if (refills) await this.#refill(note, limit);
+    if (rows.length < limit && !refills) return idleMs;
+    const tookMs = clock.monotonic() - begunAt;
+    return isBusy ? Math.min(longestBusyPauseMs, tookMs * busyShare) : 0;
+  }
+
+  /** The note, where this host is the one to feed the index it names. */
+  async #role(): Promise<SearchNote | undefined> {
+    const lease = this.#lease();
+    if (lease === undefined) return undefined;
+    const { index } = this.#feed;
+    // Read anew each time: a rebuild is noted there, whoever asks for it.
+    let note = (await readNote(this.#feed)) ?? (await noteRebuild(this.#core, this.#feed));
+    if (note.index !== index.name) return this.#standBack(note, lease);
+    if (this.#roleLease !== lease) {
+      const [mine] = await this.#core.providers.lock.acquire([roleKey], lease);
+      this.#state = mine === true ? "indexing" : "standby";
+      if (mine !== true) return undefined;
+      this.#roleLease = lease;
+    }
+    this.#state = "indexing";
+    if (this.#attached?.store !== note.store || this.#attached.index !== note.index) {
+      const known = await index.attach(note.store);
+      if (!known && note.refilled === null) note = await noteRebuild(this.#core, this.#feed);
+      this.#attached = note;
+    }
+    return note;
+  }
+
+  /** Another index is the one: what this one would take from the outbox, that one would miss. */
+  async #standBack(note: SearchNote, lease: Lease): Promise<undefined> {
+    if (this.#state !== "other-index") {
+      this.#core.log.warn(
+        `the hosts of this store feed the search index \`${note.index}\`, and this host has \`${this.#feed.index.name}\`: give every host the same providers, or move to this one with \`reindex()\``,
+        {},
+      );
+    }
+    this.#state = "other-index";
+    if (this.#roleLease === lease) await this.#core.providers.lock.release([roleKey], lease);
+    this.#roleLease = undefined;
+    return undefined;
+  }
+
+  async #index(rows: readonly OutboxRow[]): Promise<void> {
+    // What a workflow is now is newer than any of its rows.
+    const last = new Map(rows.map((row) => [row.run, row]));
+    const places = Map.groupBy(rows, (row) => row.run);
+    const pending = [...last.values()];
+    while (pending.length > 0) {
+      const changes = await this.#read(pending);
+      const results = await this.#feed.index.write(changes);
+      for (const [number, result] of results.entries()) {
+        if (result.outcome === "refused") this.#refuse(changes[number], result.error);
+      }
+      await this.#feed.outbox.remove(changes.flatMap(({ run }) => (places.get(run) ?? []).map(({ place }) => place)));
+    }
+  }
+
+  /** Takes from the list as many as make a batch. */
+  async #read(pending: OutboxRow[]): Promise<readonly SearchChange[]> {
+    const { clock } = this.#core.runtime;
+    const changes: SearchChange[] = [];
+    let bytes = 0;
+    let sliceAt = clock.monotonic();
+    while (pending.length > 0 && bytes < batchBytes) {
+      const some = pending.splice(0, loadedAtOnce);
+      const loaded = await this.#core.providers.persistence.load(some.map(({ run }) => run));
+      for (const [number, { run, place }] of some.entries()) {
+        const workflow = loaded[number];
+        const document = workflow === undefined ? null : readDocument(workflow, this.#core.registry);
+        for (const term of document?.terms ?? []) bytes += term.length;
+        changes.push({ run, revision: place, document });
+        if (clock.monotonic() - sliceAt < sliceMs) continue;
+        await clock.yield();
+        sliceAt = clock.monotonic();
+      }
+    }
+    return changes;
+  }
+
+  #refuse(change: SearchChange | undefined, error: Error): void {
+    this.#refused += 1;
+    const workflowId = change?.document?.id;
+    this.#core.log.error("the search index refuses a workflow: no search will find it", { error, workflowId });
+  }
+
+  async #refill(note: SearchNote, limit: number): Promise<void> {
+    const last = await this.#feed.outbox.refill(note.refilled ?? 0, limit);
+    await noteProgress(this.#feed, note, last);
+  }
+
+  /** Whether this thread has much else to do. A clock of its own, as in a test, has nothing to give way to. */
+  #isBusy(): boolean {
+    if (this.#core.runtime.clock !== systemClock) return false;
+    const now = performance.eventLoopUtilization();
+    const since =
+      this.#utilization === undefined ? undefined : performance.eventLoopUtilization(now, this.#utilization);
+    this.#utilization = now;
+    return since === undefined || since.utilization > busyAbove;
+  }
+}
+
+const roleKey = "search";
