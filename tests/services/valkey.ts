@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
+import { Redis } from "ioredis";
 import { debianProgram, type UnpackedProgram } from "./debian-package.ts";
 import { type Found, lookFor } from "./service.ts";
 import { freePort, ServerProcess, temporaryFolder } from "./server-process.ts";
@@ -55,6 +57,24 @@ export class ValkeyServer implements AsyncDisposable {
     const process = this.#process;
     this.#process = undefined;
     await process?.end(signal);
+  }
+
+  /** Asks the server past the provider, such as `command("FLUSHALL")`. */
+  async command(name: string, ...args: readonly string[]): Promise<unknown> {
+    const client = new Redis(this.port, "127.0.0.1", { lazyConnect: true, retryStrategy: () => null });
+    try {
+      await client.connect();
+      return await client.call(name, ...args);
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  async until(holds: () => Promise<boolean>): Promise<void> {
+    for (let tries = 0; !(await holds()); tries += 1) {
+      if (tries === 500) throw new Error("the Valkey server does not get there");
+      await pause(10);
+    }
   }
 
   /** The server answers nothing until `thaw`, and its connections stay open. */

@@ -10,6 +10,6 @@ export function sqliteQueue(persistence: PersistenceProvider, hints: Hints): Que
     },
     pull: async (request) => ({ claimed: await persistence.claim(request), candidates: [] }),
     remove: async () => undefined,
-    hints: (listener) => hints.queue.add(listener),
+    hints: (listener) => hints.queue.add(() => listener()),
   };
 }

@@ -1,1 +1,2 @@
-export {};
+export { valkey } from "./valkey.ts";
+export type { ValkeyOptions, ValkeyTarget } from "./target.ts";

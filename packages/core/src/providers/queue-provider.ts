@@ -19,8 +19,11 @@ export interface QueueProvider {
   /** Forgets candidates: claimed, or not to be had. */
   remove(items: readonly QueueItem[]): Promise<void>;
 
-  /** Calls the listener when something may be there to pull. Best effort. Gives a function that ends it. */
-  hints(listener: () => void): () => void;
+  /**
+   * Calls the listener when something may be there to pull; `runs`: what was offered, where that is known. Best effort. Gives a
+   * function that ends it.
+   */
+  hints(listener: (runs?: readonly Run[]) => void): () => void;
 }
 
 export interface QueueItem {
