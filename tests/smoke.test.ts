@@ -7,12 +7,14 @@ it("runs on the Node version the packages are developed with", () => {
 
 it("loads the packages from their sources, with no build before", async () => {
   await import("@wfe/core");
+  await import("@wfe/core/definition");
   await import("@wfe/core/providers");
   await import("@wfe/core/testing");
   await import("@wfe/sql");
   await import("@wfe/sqlite");
+  await import("@wfe/yaml");
 
-  for (const name of ["@wfe/core", "@wfe/core/providers", "@wfe/core/testing", "@wfe/sql", "@wfe/sqlite"]) {
+  for (const name of ["@wfe/core", "@wfe/core/definition", "@wfe/core/providers", "@wfe/core/testing", "@wfe/sql", "@wfe/sqlite"]) {
     expect(import.meta.resolve(name)).toMatch(/\/packages\/[a-z]+\/src\/(\w+\/)?index\.ts$/);
   }
 });

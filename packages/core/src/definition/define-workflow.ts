@@ -4,7 +4,7 @@ import { indexDefinition } from "./index-definition.ts";
 import { toMermaid } from "./mermaid.ts";
 import type { Block } from "./nodes.ts";
 import type { StandardSchema } from "./standard-schema.ts";
-import { describeStructure, fingerprintOf } from "./structure.ts";
+import { canonicalText, describeStructure, fingerprintOf } from "./structure.ts";
 
 /** What a definition is made of. */
 export interface DefinitionParts {
@@ -14,14 +14,19 @@ export interface DefinitionParts {
   readonly body: Block;
   readonly description?: string;
   readonly dataSchema?: StandardSchema;
-  /** More that shall change the hash, for front ends whose steps have options of their own. Plain JSON. */
+  /**
+   * What the hash is made of in place of the nodes, for front ends whose steps have options of their own, or whose nodes hold
+   * what may differ from host to host. Plain JSON.
+   */
   readonly fingerprint?: unknown;
 }
 
 /** Makes a definition of finished nodes: where builder and YAML meet. */
 export function defineWorkflow(parts: DefinitionParts): WorkflowDefinition {
   const { id, version, body, description, dataSchema, fingerprint } = parts;
-  const hash = createHash("sha256").update(fingerprintOf(body, fingerprint)).digest("hex");
+  const hash = createHash("sha256")
+    .update(fingerprint === undefined ? fingerprintOf(body) : canonicalText(fingerprint))
+    .digest("hex");
   const definition: WorkflowDefinition = {
     id,
     version,

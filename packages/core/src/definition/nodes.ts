@@ -33,6 +33,8 @@ export interface NodeBase {
   /** Key of the data that takes the output. */
   readonly as?: string;
   readonly output?: OutputMap;
+  /** Whether what `output` gives belongs to the item of the `for-each` around the node, as what `as` sets does. */
+  readonly outputOfItem?: true;
   readonly onError?: ErrorBehavior;
   /** Milliseconds per attempt. */
   readonly timeoutMs?: number;
@@ -79,8 +81,10 @@ export interface ForEachNode extends NodeBase {
   readonly body: Block;
   /** Items at the same time; 1 is sequential. */
   readonly concurrency: number;
-  /** Key of the data that takes the bodies' last outputs, in order. */
+  /** Key of the data that takes the bodies' last outputs, in order; `output` is given the same list. */
   readonly as?: string;
+  /** Items have no data of their own: what `as` sets in them belongs to what is around. */
+  readonly sharesData?: true;
   readonly onBranchFailure: "cancel" | "wait";
 }
 

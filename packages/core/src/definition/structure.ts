@@ -12,11 +12,15 @@ export function describeStructure(block: Block): Plain {
  * The text that a definition's hash is made of: kinds, ids, options and order.
  *
  * Of a function it says only that there is one. Names are for people and left out, and fields are sorted, so that nothing but
- * the structure counts. `more` is added where it is given.
+ * the structure counts.
  */
-export function fingerprintOf(block: Block, more?: unknown): string {
-  const nodes = block.nodes.map((node) => describeNode(node, false));
-  return JSON.stringify(sorted(more === undefined ? nodes : [nodes, describe(more, false)]));
+export function fingerprintOf(block: Block): string {
+  return JSON.stringify(sorted(block.nodes.map((node) => describeNode(node, false))));
+}
+
+/** Plain JSON as text, with fields in order, so that equal values have equal texts. */
+export function canonicalText(value: unknown): string {
+  return JSON.stringify(sorted(value as Plain));
 }
 
 function describeNode(node: DefinitionNode, forPeople: boolean): Plain {

@@ -40,7 +40,9 @@ export function planOutput(turn: Turn, pointer: Pointer, node: DefinitionNode, o
       maxDepth: turn.context.limits.depth,
     }) as Record<string, unknown>;
     checkSize(turn, node, owned);
-    return { patch: diffPatch(turn.draft.data, owned), ...keep };
+    const local = node.outputOfItem === true ? localBranch(turn.draft, pointer.branch) : undefined;
+    if (local === undefined) return { patch: diffPatch(turn.draft.data, owned), ...keep };
+    return { patch: diffPatch(turn.branch(local)?.local ?? {}, owned), local, ...keep };
   }
   if (node.as === undefined) return keep;
   const local = localBranch(turn.draft, pointer.branch);
@@ -93,7 +95,7 @@ function findKeeper(definition: WorkflowDefinition, step: string): boolean {
   if (owner === undefined) return false;
   switch (owner.kind) {
     case "for-each":
-      return place.slot === "body" && owner.as !== undefined;
+      return place.slot === "body" && (owner.as !== undefined || owner.output !== undefined);
     case "if":
     case "decide":
     case "while":

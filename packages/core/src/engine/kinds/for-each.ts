@@ -26,7 +26,7 @@ export const forEach: KindHandler<"for-each"> = {
       node: "for-each",
       items,
       open,
-      ...(node.as === undefined ? {} : { collect: true }),
+      ...(collects(node) ? { collect: true } : {}),
     });
     if (items.length === 0) turn.later(() => completeNode(turn, id, outputOf(node, turn.pointer(id))));
     for (const item of open) turn.later(() => advance(turn, item.branch, null));
@@ -49,7 +49,11 @@ export const forEach: KindHandler<"for-each"> = {
 
 /** Items at the same time are lines of control of their own; one after the other they are a loop. */
 function openItem(turn: Turn, node: ForEachNode, index: number): OpenBranch {
-  return turn.openBranch(node.id, "body", { index, local: {}, ownLine: node.concurrency > 1 });
+  return turn.openBranch(node.id, "body", {
+    index,
+    ...(node.sharesData === true ? {} : { local: {} }),
+    ownLine: node.concurrency > 1,
+  });
 }
 
 function collect(turn: Turn, value: unknown, node: ForEachNode): readonly unknown[] {
@@ -77,11 +81,15 @@ function collect(turn: Turn, value: unknown, node: ForEachNode): readonly unknow
 /** The bodies' last outputs, in order; a body that gave none counts as undefined. */
 function outputOf(node: ForEachNode, pointer: Pointer | undefined): unknown {
   const scope = pointer?.scope;
-  if (node.as === undefined || scope?.results == null) return undefined;
+  if (!collects(node) || scope?.results == null) return undefined;
   const { results, items } = scope;
   const all = Array.from(
     { length: items.length },
     (_, index) => results[Math.floor(index / resultChunk)]?.[index % resultChunk],
   );
   return copy(all, { path: "as", maxBytes: Number.MAX_SAFE_INTEGER, maxDepth: 500 });
+}
+
+function collects(node: ForEachNode): boolean {
+  return node.as !== undefined || node.output !== undefined;
 }
