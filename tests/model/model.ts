@@ -239,6 +239,8 @@ export class Model {
   setData(patch: Record<string, unknown>, order: Order): boolean {
     if (this.phase === "completed" || this.phase === "terminated") return false;
     this.#take(() => Object.assign(this.data, patch), order);
+    // What is held waits for a correction.
+    for (const { frame } of this.#waits("held")) frame.mapped = false;
     return true;
   }
 

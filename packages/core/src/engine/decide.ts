@@ -1,7 +1,7 @@
 import type { WorkflowDefinition } from "../definition/definition.ts";
 import { StepCrashedError } from "../errors.ts";
 import { cancelWhereAsked } from "./cancel-when.ts";
-import { decideDelivery } from "./control.ts";
+import { decideDelivery, suspendWhereOnlyHeld } from "./control.ts";
 import { decideNextStep } from "./fast-lane.ts";
 import type { DecideContext, Decision } from "./decision.ts";
 import { advance, failNode, openNode } from "./flow.ts";
@@ -47,6 +47,7 @@ export function decide(
     turn.drain();
   }
   cancelWhereAsked(turn);
+  suspendWhereOnlyHeld(turn);
   return turn.decision();
 }
 
@@ -90,7 +91,7 @@ function decideInput(turn: Turn, input: Input): void {
       return turn.draft.phase === "active" ? eventsCame(turn, input.pointer, input.streams) : undefined;
     case "delivery":
       if (input.delivery.kind === "child-ended") childStragglerEnded(turn, input.delivery);
-      return decideDelivery(turn, input.number, input.delivery, input.base);
+      return decideDelivery(turn, input);
     case "journal":
       return turn.draft.phase === "active" ? undoFromJournal(turn, input.pointer, input.seq, input.entries) : undefined;
     case "continue":

@@ -51,6 +51,9 @@ export interface Effects {
   readonly stopChildren: readonly ChildStop[];
   /** What the parent is to be told, once the workflow has ended. */
   readonly tellParent: Extract<Delivery, { kind: "child-ended" }> | null;
+  /** What it is to be told before that: the workflow had ended, and goes on. */
+  readonly tellParentFirst?: Extract<Delivery, { kind: "child-retried" }>;
+  readonly retryChildren?: readonly ChildRetry[];
 }
 
 export interface ChildStart {
@@ -67,4 +70,10 @@ export interface ChildStop {
   readonly childId: string;
   readonly compensate: boolean;
   readonly reason: string;
+}
+
+/** A child that has ended and is to go on; it tells its end again in any case. */
+export interface ChildRetry {
+  readonly childId: string;
+  readonly actor?: string;
 }

@@ -71,6 +71,12 @@ export class Draft implements Mutable<WorkflowState> {
     };
   }
 
+  /** Takes what is live from elsewhere, and leaves that as it is. */
+  adopt(live: Pick<WorkflowState, "data" | "pointers" | "branches" | "lines" | "nextId" | "stragglers">): void {
+    this.#ownsPointers = this.#ownsBranches = this.#ownsLines = this.#ownsStragglers = false;
+    Object.assign(this, live);
+  }
+
   setPointer(pointer: Pointer): void {
     if (!this.#ownsPointers) {
       this.pointers = new Map(this.pointers);

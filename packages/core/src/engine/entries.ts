@@ -225,6 +225,13 @@ export type Entry =
       readonly record: UndoRecord;
       readonly resume: UndoRef | null;
     }
+  /** The record was of an end that a retry has taken back: there is nothing to undo. */
+  | {
+      readonly kind: "undo-passed";
+      readonly pointer: number;
+      readonly step: string;
+      readonly resume: UndoRef | null;
+    }
   /** The inner records of a completed saga are undone, and it has no compensation of its own. */
   | { readonly kind: "undo-left"; readonly pointer: number; readonly step: string }
   | {
@@ -283,6 +290,22 @@ export type Entry =
       readonly actor?: string;
     }
   | { readonly kind: "data-set"; readonly patch: StoredPatch; readonly actor?: string }
+  /** An item of the live for-each scopes of this step, corrected by hand. Of a workflow that has ended it counts when that is retried. */
+  | {
+      readonly kind: "item-set";
+      readonly step: string;
+      readonly index: number;
+      readonly item: unknown;
+      readonly actor?: string;
+    }
+  /** A child that had failed is being retried: its pointer waits for it again. */
+  | {
+      readonly kind: "child-awaited";
+      readonly pointer: number;
+      readonly step: string;
+      readonly childId: string;
+      readonly actor?: string;
+    }
   /** Given an output by hand in place of running. */
   | ({ readonly kind: "step-skipped"; readonly output?: unknown; readonly actor?: string } & NodeEnd)
   /** Goes back to where `from` was about to run; `state` is what was live then, under new ids. */
@@ -291,6 +314,8 @@ export type Entry =
       readonly kind: "workflow-migrated";
       readonly version: number;
       readonly definitionHash: string;
+      /** The new ids of steps that are called otherwise in the new version. */
+      readonly steps?: Readonly<Record<string, string>>;
       readonly actor?: string;
     }
   | { readonly kind: "taken-over" }

@@ -1,4 +1,4 @@
-import { applyPatch, type StoredPatch } from "../codec/index.ts";
+import { applyPatch, copy, type StoredPatch } from "../codec/index.ts";
 import { CorruptedRecordError, WfeError } from "../errors.ts";
 import { Draft, furthest, sagaAround } from "./draft.ts";
 import type { Entry, NodeEnd, OpenBranch } from "./entries.ts";
@@ -10,6 +10,7 @@ import {
   rootPointer,
   streamKey,
   type Pointer,
+  type UndoRef,
   type WorkflowState,
 } from "./state.ts";
 
@@ -107,7 +108,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "workflow-forked":
     case "workflow-retried":
       if (entry.kind === "workflow-forked") draft.identity = entry.identity;
-      Object.assign(draft, entry.state);
+      draft.adopt(entry.state);
       Object.assign(draft, { phase: "active", error: null, reason: null, completedAt: null, stuckUndo: null });
       return;
     case "step-scheduled":
@@ -272,8 +273,11 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
           current: null,
           stack: [...walk.stack, { resume: entry.resume, own: entry.record.own ? entry.record : null }],
         },
+        ...voided(draft, entry.pointer, entry.record.void),
       });
     }
+    case "undo-passed":
+      return draft.changeScope(entry.pointer, { walk: { ...walkOf(draft, entry.pointer), next: entry.resume } });
     case "undo-left": {
       const walk = walkOf(draft, entry.pointer);
       return draft.changeScope(entry.pointer, {
@@ -347,9 +351,16 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       draft.inboxRead = entry.number;
       return;
     case "data-set":
+      forgetInputs(draft);
       return patchData(draft, undefined, entry.patch);
+    case "item-set":
+      forgetInputs(draft);
+      return setItem(draft, entry);
+    case "child-awaited":
+      return draft.changePointer(entry.pointer, { ...idle, status: "waiting", child: { id: entry.childId } });
     case "workflow-migrated":
       draft.identity = { ...draft.identity, version: entry.version, definitionHash: entry.definitionHash };
+      if (entry.steps !== undefined) renameSteps(draft, entry.steps);
       return;
     case "taken-over":
       return takeOver(draft, address.seq);
@@ -510,6 +521,39 @@ function patchData(draft: Draft, local: number | undefined, patch: StoredPatch):
   if (branch !== undefined) draft.setBranch({ ...branch, local: applyPatch(branch.local ?? {}, patch) });
 }
 
+/** What is held waits for a correction: when it goes on, its input is made of the data as it is then. */
+function forgetInputs(draft: Draft): void {
+  for (const { id, status, hasInput } of draft.pointers.values())
+    if (status === "held" && hasInput) draft.changePointer(id, { hasInput: false, input: undefined });
+}
+
+function setItem(draft: Draft, { step, index, item }: Extract<Entry, { kind: "item-set" }>): void {
+  for (const { id, kind, scope, step: own } of draft.pointers.values()) {
+    if (kind !== "for-each" || own !== step || scope === null || index >= scope.items.length) continue;
+    const items = copy(scope.items.with(index, item), { maxBytes: Number.MAX_SAFE_INTEGER, maxDepth: 500 });
+    draft.changeScope(id, { items: items as readonly unknown[] });
+  }
+}
+
+/** What stands at a step stands at it under its new id. */
+function renameSteps(draft: Draft, steps: Readonly<Record<string, string>>): void {
+  const renamed = (step: string): string => (Object.hasOwn(steps, step) ? (steps[step] ?? step) : step);
+  const before = Object.entries(draft.identity.renamed ?? {}).map(([old, now]) => [old, renamed(now)] as const);
+  draft.identity = { ...draft.identity, renamed: { ...Object.fromEntries(before), ...steps } };
+  for (const { id, step, scope } of draft.pointers.values()) {
+    if (renamed(step) !== step) draft.changePointer(id, { step: renamed(step) });
+    if (scope !== null && scope.started.length > 0)
+      draft.changeScope(id, { started: scope.started.map(renamed), done: scope.done.map(renamed) });
+  }
+  for (const { id, ownerStep, slot, undoing } of draft.branches.values()) {
+    draft.changeBranch(id, {
+      ownerStep: ownerStep === null ? null : renamed(ownerStep),
+      slot: slot.startsWith("vertex:") ? `vertex:${renamed(slot.slice("vertex:".length))}` : slot,
+      undoing: undoing === null ? null : { ...undoing, step: renamed(undoing.step) },
+    });
+  }
+}
+
 /** A wait or timer: the loops around it are not running away. */
 function resetStreaks(draft: Draft, branchId: number | undefined): void {
   for (let branch = draft.branches.get(branchId ?? -1); branch !== undefined;) {
@@ -559,6 +603,11 @@ function possiblyAttempted(draft: Draft, pointers: readonly number[]): void {
     const { attempt, begun } = pointer;
     draft.setPointer({ ...pointer, attempt: begun ? attempt : attempt + 1, crashed: begun, begun: false });
   }
+}
+
+/** What is to be passed over in a saga that is entered too. */
+function voided(draft: Draft, pointer: number, more: readonly UndoRef[] | undefined): { void?: readonly UndoRef[] } {
+  return more === undefined ? {} : { void: [...(draft.pointers.get(pointer)?.scope?.void ?? []), ...more] };
 }
 
 function walkOf(draft: Draft, pointer: number): NonNullable<NonNullable<Pointer["scope"]>["walk"]> {

@@ -44,7 +44,10 @@ export type Input =
       readonly kind: "delivery";
       readonly number: number;
       readonly delivery: Delivery;
-      /** For `retry`: the state it goes back to. */ readonly base?: RetryBase | { readonly refused: string };
+      /** For what goes back in the history: the state it goes back to. */
+      readonly base?: RetryBase | { readonly refused: string };
+      /** For what goes on after a failure: children of this workflow that have ended, and can be retried themselves. */
+      readonly children?: readonly string[];
     }
   /** The turn that `journalNeeded` asked for. */
   | { readonly kind: "journal"; readonly pointer: number; readonly seq: number; readonly entries: readonly Entry[] }
@@ -64,10 +67,41 @@ export type Delivery =
   | { readonly kind: "suspend"; readonly reason?: string; readonly actor?: string }
   | { readonly kind: "resume"; readonly actor?: string }
   | { readonly kind: "terminate"; readonly reason?: string; readonly compensate?: boolean; readonly actor?: string }
-  | { readonly kind: "retry"; readonly from?: string; readonly actor?: string }
-  | { readonly kind: "skip-step"; readonly stepId: string; readonly output?: unknown; readonly actor?: string }
+  | {
+      readonly kind: "retry";
+      readonly from?: string;
+      /** The numbers of the items or iterations around the step, the innermost last. */
+      readonly item?: readonly number[];
+      /** One execution, by the id that the history gives it. */
+      readonly execution?: string;
+      /** Its parent waits for it again, and is told how it ends in any case. */
+      readonly byParent?: boolean;
+      readonly actor?: string;
+    }
+  | {
+      readonly kind: "skip-step";
+      readonly stepId: string;
+      readonly item?: readonly number[];
+      readonly output?: unknown;
+      readonly actor?: string;
+    }
   | { readonly kind: "set-data"; readonly patch: Readonly<Record<string, unknown>>; readonly actor?: string }
-  | { readonly kind: "migrate"; readonly version: number; readonly actor?: string }
+  | {
+      readonly kind: "set-item";
+      readonly stepId: string;
+      readonly index: number;
+      readonly item: unknown;
+      readonly actor?: string;
+    }
+  | {
+      readonly kind: "migrate";
+      readonly version: number;
+      /** New ids of steps that are called otherwise in that version. */
+      readonly steps?: Readonly<Record<string, string>>;
+      readonly actor?: string;
+    }
+  /** A child that had ended is being retried. */
+  | { readonly kind: "child-retried"; readonly pointer: number; readonly childId: string; readonly actor?: string }
   | {
       readonly kind: "child-ended";
       readonly pointer: number;
@@ -78,10 +112,20 @@ export type Delivery =
       readonly cursors?: Readonly<Record<string, number>>;
     };
 
-/** Where a retry goes back to: the state just after the turn that made the step ready. */
+/** Where a workflow goes back to. */
 export interface RetryBase {
+  /** The step that it is about, for the record. */
   readonly step: string;
+  /** What is live there, under the ids it will have. */
   readonly state: WorkflowState;
-  /** Patches that `setData` has made since, in order. */
-  readonly patches: readonly Extract<Entry, { kind: "data-set" }>["patch"][];
+  /** The pointers that stood still: they are set up anew. All others go on as they are. */
+  readonly frozen: ReadonlySet<number>;
+  /** Of those, the ones that wait for a person: they failed too, and nobody asked for them. */
+  readonly held: ReadonlySet<number>;
+  /** By branch: the step that stood on it last. */
+  readonly last: ReadonlyMap<number, string>;
+  /** Whether data or items were set by hand since: inputs are made anew. */
+  readonly corrected: boolean;
+  /** The pointer that waits for a child which is being retried already. */
+  readonly awaits?: number;
 }

@@ -1,243 +1,146 @@
 import type { WorkflowDefinition } from "../definition/definition.ts";
 import { furthest } from "./draft.ts";
-import { Draft } from "./draft.ts";
 import type { Entry, StateSnapshot } from "./entries.ts";
-import { applyEntry, evolveTurn, initialState } from "./evolve.ts";
-import { openNode } from "./flow.ts";
+import { evolveTurn, initialState } from "./evolve.ts";
+import type { ReadTurn } from "./failures.ts";
+import { advance, openNode } from "./flow.ts";
 import type { RetryBase } from "./inputs.ts";
-import { rootPointer, streamKey, type Pointer, type WorkflowIdentity, type WorkflowState } from "./state.ts";
+import { readyAgain } from "./kinds/step.ts";
+import { rootLine, rootPointer, type Pointer, type WorkflowIdentity, type WorkflowState } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
-/** A turn as it is read back. */
-export interface ReadTurn {
-  readonly seq: number;
-  readonly entries: readonly Entry[];
-}
-
-/**
- * Where a retry goes back to, found in the whole journal: the point at which `from` (default: the step that made the workflow
- * fail) was about to run. After an undoing it is the earliest step that was undone, and nothing later is allowed: else what was
- * undone would be built upon.
- */
-export function findRetryBase(
-  definition: WorkflowDefinition,
-  state: WorkflowState,
-  turns: readonly ReadTurn[],
-  from: string | undefined,
-): RetryBase | { readonly refused: string } {
-  const episode = lastEpisode(turns);
-  const undone = earliestUndone(turns, episode);
-  let at: Position | undefined;
-  if (from !== undefined) {
-    const step = resolveStep(definition, from);
-    if (step === undefined) return { refused: `the definition has no step \`${from}\`` };
-    at = lastOpening(turns, (entry) => entry.step === step);
-    if (at === undefined)
-      return { refused: `step \`${step}\` has not been reached, so there is nothing to go back to` };
-    if (undone !== undefined && before(undone, at)) {
-      return {
-        refused: `step \`${openingStep(turns, undone)}\`, which comes before \`${step}\`, was undone: retry from it or from an earlier one`,
-      };
-    }
-  } else {
-    at = undone ?? failingPoint(turns, state, episode);
-    if (at === undefined) return { refused: "the journal names no step that failed: give `from`" };
-  }
-  return rewind(turns, at, from === undefined && undone === undefined);
-}
-
-interface Position {
-  readonly seq: number;
-  /** How many entries of that turn are part of it. */
-  readonly count: number;
-}
-
-type Opening = Extract<
-  Entry,
-  { kind: "step-scheduled" | "timer-set" | "event-awaited" | "child-started" | "scope-opened" }
->;
-
-function isOpening(entry: Entry): entry is Opening {
-  return (
-    entry.kind === "step-scheduled" ||
-    entry.kind === "timer-set" ||
-    entry.kind === "event-awaited" ||
-    entry.kind === "child-started" ||
-    entry.kind === "scope-opened"
-  );
-}
-
-/** The index of the first turn after the last start, fork or retry. */
-function lastEpisode(turns: readonly ReadTurn[]): number {
-  for (let index = turns.length - 1; index >= 0; index--) {
-    const begins = turns[index]?.entries.some(
-      (entry) =>
-        entry.kind === "workflow-retried" || entry.kind === "workflow-started" || entry.kind === "workflow-forked",
-    );
-    if (begins === true) return index;
-  }
-  return 0;
-}
-
-/** Where the earliest step undone in this episode was opened. */
-function earliestUndone(turns: readonly ReadTurn[], episode: number): Position | undefined {
-  const undone = new Set<number>();
-  for (const turn of turns.slice(episode)) {
-    for (const entry of turn.entries) if (entry.kind === "undo-completed") undone.add(entry.undone);
-  }
-  if (undone.size === 0) return undefined;
-  for (const turn of turns) {
-    const index = turn.entries.findIndex((entry) => isOpening(entry) && undone.has(entry.pointer));
-    if (index >= 0) return { seq: turn.seq, count: index + 1 };
-  }
-  return undefined;
-}
-
-function lastOpening(turns: readonly ReadTurn[], matches: (entry: Opening) => boolean): Position | undefined {
-  for (const turn of turns.toReversed()) {
-    const index = turn.entries.findLastIndex((entry) => isOpening(entry) && matches(entry));
-    if (index >= 0) return { seq: turn.seq, count: index + 1 };
-  }
-  return undefined;
-}
-
-function openingStep(turns: readonly ReadTurn[], at: Position): string {
-  const entry = turns.find((turn) => turn.seq === at.seq)?.entries[at.count - 1];
-  return entry !== undefined && "step" in entry ? entry.step : "";
-}
-
-function before(one: Position, other: Position): boolean {
-  return one.seq < other.seq || (one.seq === other.seq && one.count < other.count);
-}
-
-/** Just before the failure that the workflow's error tells of. */
-function failingPoint(turns: readonly ReadTurn[], state: WorkflowState, episode: number): Position | undefined {
-  const step = state.error?.stepId;
-  for (const turn of turns.slice(episode).toReversed()) {
-    const index = turn.entries.findLastIndex(
-      (entry) =>
-        (entry.kind === "step-failed" || entry.kind === "step-held") && (step === undefined || entry.step === step),
-    );
-    if (index >= 0) return { seq: turn.seq, count: index };
-  }
-  for (const turn of turns.slice(episode)) {
-    const index = turn.entries.findIndex((entry) => entry.kind === "scope-ending" && entry.pointer === rootPointer);
-    if (index >= 0) return { seq: turn.seq, count: index };
-  }
-  return undefined;
-}
-
-/** A step by its id, or by the last part of it where that names one alone. */
-function resolveStep(definition: WorkflowDefinition, name: string): string | undefined {
-  if (definition.index.places.has(name)) return name;
-  const matches = [...definition.index.places.keys()].filter((id) => id.endsWith(`/${name}`));
-  return matches.length === 1 ? matches[0] : undefined;
-}
-
-/** The state at a position, with cursors as far as they have come since, and what `setData` changed since. */
-function rewind(turns: readonly ReadTurn[], at: Position, sameExecutions: boolean): RetryBase {
-  let base: Draft | undefined;
-  const draft = new Draft(initialState());
-  const patches: Extract<Entry, { kind: "data-set" }>["patch"][] = [];
-  let step = "";
-  for (const turn of turns) {
-    for (const [index, entry] of turn.entries.entries()) {
-      if (base === undefined && turn.seq === at.seq && index === at.count) base = new Draft(draft.done());
-      applyEntry(draft, entry, { seq: turn.seq, index });
-      if (base === undefined) continue;
-      if (entry.kind === "data-set") patches.push(entry.patch);
-      if (entry.kind === "event-consumed") moveCursor(base, draft, entry);
-      if (step === "" && turn.seq === at.seq && index === at.count && "step" in entry) ({ step } = entry);
-    }
-    if (base === undefined && turn.seq === at.seq) base = new Draft(draft.done());
-  }
-  const state = (base ?? draft).done();
-  return { step, state: sameExecutions ? state : renumber(state, draft.nextId), patches };
-}
-
-/** An event that was read since is not read again: by the line that read it, or the nearest one around it that is there. */
-function moveCursor(base: Draft, now: Draft, entry: Extract<Entry, { kind: "event-consumed" }>): void {
-  for (let branch = now.branches.get(now.pointers.get(entry.pointer)?.branch ?? -1); branch !== undefined;) {
-    if (base.lines.has(branch.line))
-      return base.mergeCursors(branch.line, { [streamKey(entry.name, entry.key)]: entry.number });
-    branch = now.branches.get(now.pointers.get(branch.owner)?.branch ?? -1);
-  }
-}
-
-/** New ids, so new idempotency keys, for everything but the workflow itself. */
-function renumber(state: WorkflowState, nextId: number): WorkflowState {
-  const ids = new Map<number, number>([[rootPointer, rootPointer]]);
-  let next = nextId;
-  for (const id of state.pointers.keys()) if (id !== rootPointer) ids.set(id, next++);
-  const renamed = (id: number): number => ids.get(id) ?? id;
-  return {
-    ...state,
-    pointers: new Map(
-      [...state.pointers.values()].map((pointer) => [renamed(pointer.id), { ...pointer, id: renamed(pointer.id) }]),
-    ),
-    branches: new Map(
-      [...state.branches.values()].map((branch) => [
-        branch.id,
-        { ...branch, owner: renamed(branch.owner), at: branch.at === null ? null : renamed(branch.at) },
-      ]),
-    ),
-    stragglers: new Map(),
-    nextId: next,
-  };
-}
-
-/** What is live, set up to go on: bodies as they would run, waits and children to be opened again. */
-function revived(state: WorkflowState, nextId: number): StateSnapshot {
-  const pointers = new Map<number, Pointer>();
-  for (const pointer of state.pointers.values()) {
-    const waits = pointer.status === "waiting" && pointer.wait?.forBody !== true;
-    const reopens = waits || (pointer.status === "held" && pointer.kind !== "step");
-    const runs =
-      pointer.kind === "step" &&
-      (pointer.status === "ready" ||
-        pointer.status === "held" ||
-        pointer.status === "sleeping" ||
-        pointer.status === "waiting");
-    pointers.set(pointer.id, {
-      ...pointer,
-      begun: false,
-      crashed: false,
-      ...(runs
-        ? {
-            status: "ready",
-            attempt: pointer.attempt + (pointer.status === "ready" ? 1 : 0),
-            retries: 0,
-            dueAt: null,
-            wait: null,
-          }
-        : {}),
-      // The attempt is part of a child's id: the child that ended must not be taken for the new one.
-      ...(reopens
-        ? { status: "ready", wait: null, child: null, dueAt: null, attempt: pointer.attempt + 1, retries: 0 }
-        : {}),
-    });
-  }
-  const { data, branches, lines } = state;
-  return { data, pointers, branches, lines, nextId: Math.max(nextId, state.nextId), stragglers: new Map() };
+/** How a workflow goes back, beside where to. */
+export interface GoingBack {
+  readonly actor?: string;
+  /** Children that have ended and can be retried themselves. */
+  readonly children?: readonly string[];
+  /** Asked for by the parent, which knows of it. */
+  readonly byParent?: boolean;
 }
 
 /** The workflow goes on from an earlier point of its own history. */
-export function goBackTo(turn: Turn, base: RetryBase, actor: { readonly actor?: string }): void {
+export function goBackTo(turn: Turn, base: RetryBase, how: GoingBack): void {
+  const actor = how.actor === undefined ? {} : { actor: how.actor };
+  const { identity, phase } = turn.draft;
+  leaveBehind(turn, base);
+  const retryable = new Set(how.children);
+  const snapshot = revived(base, turn.draft.nextId, (pointer) => revivedPointer(turn, base, pointer, retryable));
   const { lines } = turn.draft;
-  const snapshot = revived(base.state, turn.draft.nextId);
-  const root = snapshot.lines.get(2);
-  const now = lines.get(2);
+  const root = snapshot.lines.get(rootLine);
+  const now = lines.get(rootLine);
   // What the workflow's own line had read at its end counts, whichever way it came there.
   const merged =
     root === undefined || now === undefined
       ? snapshot.lines
-      : new Map(snapshot.lines).set(2, { ...root, cursors: furthest(root.cursors, now.cursors) });
+      : new Map(snapshot.lines).set(rootLine, { ...root, cursors: furthest(root.cursors, now.cursors) });
   turn.emit({ kind: "workflow-retried", from: base.step, state: { ...snapshot, lines: merged }, ...actor });
-  for (const patch of base.patches) turn.emit({ kind: "data-set", patch });
-  for (const pointer of turn.draft.pointers.values()) {
-    if (pointer.status === "ready" && pointer.kind !== "step")
-      turn.later(() => openNode(turn, pointer.id, pointer.branch, turn.node(pointer)));
+  for (const id of base.frozen) goOnAt(turn, base, id, how);
+  const hadEnded = phase === "failed" || phase === "terminated";
+  if (identity.parent !== null && hadEnded && how.byParent !== true) {
+    const { pointer } = identity.parent;
+    turn.tellParentFirst({ kind: "child-retried", pointer, childId: identity.id, ...actor });
   }
+}
+
+/** What is live and not in what it goes back to ends here: only a suspended workflow has any. */
+function leaveBehind(turn: Turn, { state, frozen }: RetryBase): void {
+  for (const { id, wait, child, status } of turn.draft.pointers.values()) {
+    if (state.pointers.has(id) && !frozen.has(id)) continue;
+    if (wait !== null) turn.unsubscribe(id);
+    if (child !== null && status === "waiting")
+      turn.stopChild({ childId: child.id, compensate: true, reason: "its parent went back to an earlier step" });
+  }
+}
+
+/** What stands ready at a node that has no body opens it again; a step that has no input yet, or whose data was corrected, gets it. */
+function goOnAt(turn: Turn, base: RetryBase, id: number, { actor }: GoingBack): void {
+  const pointer = turn.pointer(id);
+  if (pointer === undefined) return;
+  // It was in the middle of a turn: what came next on these branches has not been opened.
+  for (const { id: branch, at } of turn.draft.branchesOf(id))
+    if (at === null) turn.later(() => advance(turn, branch, base.last.get(branch) ?? null));
+  if (id === rootPointer) return;
+  if (pointer.status === "waiting" && pointer.child !== null && base.awaits !== id)
+    return turn.retryChild({ childId: pointer.child.id, ...(actor === undefined ? {} : { actor }) });
+  if (pointer.status !== "ready") return;
+  const node = turn.node(pointer);
+  if (node.kind !== "step") return turn.later(() => openNode(turn, id, pointer.branch, node));
+  if (node.input !== undefined && (base.corrected || !pointer.hasInput))
+    readyAgain(turn, { ...pointer, hasInput: false }, {});
+}
+
+/** What is live, with what stood still set up to go on. */
+function revived(base: RetryBase, nextId: number, revive: (pointer: Pointer) => Pointer): StateSnapshot {
+  const { data, branches, lines } = base.state;
+  const pointers = new Map<number, Pointer>();
+  for (const pointer of base.state.pointers.values())
+    pointers.set(pointer.id, base.frozen.has(pointer.id) ? revive(pointer) : pointer);
+  return { data, pointers, branches, lines, nextId: Math.max(nextId, base.state.nextId), stragglers: new Map() };
+}
+
+function revivedPointer(turn: Turn, base: RetryBase, pointer: Pointer, retryable: ReadonlySet<string>): Pointer {
+  const { id, kind, status, child } = pointer;
+  const stands = status === "waiting" || status === "held";
+  if (base.held.has(id) && (stands || (kind === "step" && (status === "ready" || status === "sleeping"))))
+    return { ...pointer, begun: false, crashed: false, status: "held", dueAt: null, wait: null };
+  if (kind === "run-workflow" && stands && child !== null && (base.awaits === id || retryable.has(child.id)))
+    return { ...pointer, status: "waiting", dueAt: deadline(turn, pointer) };
+  if (kind === "saga" && status === "open" && pointer.dueAt !== null)
+    return { ...pointer, dueAt: deadline(turn, pointer) };
+  return setUp(pointer);
+}
+
+/** A time-out begins again. */
+function deadline(turn: Turn, pointer: Pointer): number | null {
+  const { timeoutMs } = turn.node(pointer);
+  return timeoutMs === undefined ? null : turn.now + timeoutMs;
+}
+
+/** A pointer whose body runs as it would, or that is opened again. */
+function setUp(pointer: Pointer): Pointer {
+  const still = { ...pointer, begun: false, crashed: false };
+  const { kind, status } = pointer;
+  if (kind === "step" && (status === "ready" || status === "held" || status === "sleeping" || status === "waiting")) {
+    const attempt = pointer.attempt + (status === "ready" || status === "held" ? 1 : 0);
+    return { ...still, status: "ready", attempt, retries: 0, dueAt: null, wait: null };
+  }
+  // The attempt is part of a child's id: the child that ended must not be taken for the new one.
+  if (status === "waiting" || status === "held")
+    return {
+      ...still,
+      status: "ready",
+      wait: null,
+      child: null,
+      dueAt: null,
+      attempt: pointer.attempt + 1,
+      retries: 0,
+    };
+  return kind === "end" || kind === "fail" ? { ...still, status: "ready" } : still;
+}
+
+/** New ids, so new idempotency keys, for these pointers. */
+export function renumber(
+  state: WorkflowState,
+  which: ReadonlySet<number>,
+): { state: WorkflowState; renamed: (id: number) => number } {
+  const ids = new Map<number, number>();
+  let next = state.nextId;
+  for (const id of state.pointers.keys()) if (id !== rootPointer && which.has(id)) ids.set(id, next++);
+  const renamed = (id: number): number => ids.get(id) ?? id;
+  const pointers = [...state.pointers.values()].map(
+    (pointer) => [renamed(pointer.id), { ...pointer, id: renamed(pointer.id) }] as const,
+  );
+  const branches = [...state.branches.values()].map(
+    (branch) =>
+      [
+        branch.id,
+        { ...branch, owner: renamed(branch.owner), at: branch.at === null ? null : renamed(branch.at) },
+      ] as const,
+  );
+  return {
+    renamed,
+    state: { ...state, pointers: new Map(pointers), branches: new Map(branches), stragglers: new Map(), nextId: next },
+  };
 }
 
 /** The first turn of a fork: what was live at the end of `turns`, under another identity. What was done before belongs to the original. */
@@ -248,7 +151,10 @@ export function forkState(
 ): readonly Entry[] | { readonly refused: string } {
   const state = turns.reduce(evolveTurn, initialState());
   if (state.pointers.size === 0) return { refused: "the workflow had ended at that point: fork from an earlier seq" };
-  const snapshot = revived(state, state.nextId);
+  const none: ReadonlySet<number> = new Set();
+  const frozen = new Set(state.pointers.keys());
+  const base = { step: "", state, frozen, held: none, last: new Map<number, string>(), corrected: false };
+  const snapshot = revived(base, state.nextId, setUp);
   const pointers = new Map(
     [...snapshot.pointers.values()].map((pointer) => [
       pointer.id,
@@ -264,4 +170,17 @@ export function forkState(
       ...(actor === undefined ? {} : { actor }),
     },
   ];
+}
+
+/** What of a state that is gone back to a definition cannot go on with; undefined: nothing. */
+export function strandedAt(definition: WorkflowDefinition, state: WorkflowState): string | undefined {
+  for (const { id, step, kind } of state.pointers.values()) {
+    if (id === rootPointer) continue;
+    const node = definition.index.places.get(step)?.node;
+    if (node === undefined)
+      return `there the workflow stands at step \`${step}\`, which version ${definition.version} does not have`;
+    if (node.kind !== kind)
+      return `there step \`${step}\` is of kind ${kind}, in version ${definition.version} it is of kind ${node.kind}`;
+  }
+  return undefined;
 }

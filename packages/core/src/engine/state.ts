@@ -48,6 +48,8 @@ export interface WorkflowIdentity {
   /** How many parents are above it. */
   readonly depth: number;
   readonly parent: { readonly run: number; readonly pointer: number; readonly workflowId: string } | null;
+  /** What steps are called since a migration that renamed them, by their earlier ids: undo records name those. */
+  readonly renamed?: Readonly<Record<string, string>>;
 }
 
 export type PointerStatus =
@@ -137,6 +139,8 @@ export interface ScopeState {
   /** saga and workflow: the newest undo record, and the walk while undoing. */
   readonly undo: UndoRef | null;
   readonly walk: UndoWalk | null;
+  /** Undo records of ends that a retry has taken back: undoing passes them over. */
+  readonly void?: readonly UndoRef[];
   /** Concurrent containers: how far branches that have ended had read. It counts from the join on. */
   readonly joined: Readonly<Record<string, number>>;
 }
@@ -165,8 +169,9 @@ export interface UndoRecord {
   readonly item?: unknown;
   readonly hasItem?: boolean;
   readonly local?: Data;
-  /** A saga's: its newest inner record. */
+  /** A saga's: its newest inner record, and those to pass over. */
   readonly inner?: UndoRef | null;
+  readonly void?: readonly UndoRef[];
   /** Whether the step has a compensation of its own (a saga may be here for its inner ones only). */
   readonly own: boolean;
 }
@@ -262,6 +267,12 @@ export const emptyScope: ScopeState = {
 /** The key of a stream in a line's cursors. Names hold no NUL. */
 export function streamKey(name: string, key: string): string {
   return `${name}\0${key}`;
+}
+
+/** The id that a step of an earlier version has now. */
+export function currentStep({ identity }: WorkflowState, step: string): string {
+  const { renamed } = identity;
+  return renamed !== undefined && Object.hasOwn(renamed, step) ? (renamed[step] ?? step) : step;
 }
 
 /** The id by which users, logs and receivers know a pointer. */

@@ -2,7 +2,7 @@ import type { WorkflowDefinition } from "../definition/definition.ts";
 import type { DefinitionNode } from "../definition/nodes.ts";
 import type { DeliveryOutcome, Subscription } from "../providers/records.ts";
 import { CorruptedRecordError } from "../errors.ts";
-import type { ChildStart, ChildStop, DecideContext, Decision, Effects } from "./decision.ts";
+import type { ChildRetry, ChildStart, ChildStop, DecideContext, Decision, Effects } from "./decision.ts";
 import { Draft } from "./draft.ts";
 import type { Entry, OpenBranch } from "./entries.ts";
 import { applyEntry } from "./evolve.ts";
@@ -22,6 +22,8 @@ export class Turn {
   readonly #read: DeliveryOutcome[] = [];
   readonly #startChildren: ChildStart[] = [];
   readonly #stopChildren: ChildStop[] = [];
+  readonly #retryChildren: ChildRetry[] = [];
+  #tellParentFirst: Effects["tellParentFirst"];
   #tellParent: Effects["tellParent"] = null;
   #agenda: (() => void)[] = [];
   #nextId: number;
@@ -69,6 +71,8 @@ export class Turn {
         startChildren: this.#startChildren,
         stopChildren: this.#stopChildren,
         tellParent: this.#tellParent,
+        ...(this.#retryChildren.length === 0 ? {} : { retryChildren: this.#retryChildren }),
+        ...(this.#tellParentFirst === undefined ? {} : { tellParentFirst: this.#tellParentFirst }),
       },
     };
   }
@@ -143,6 +147,15 @@ export class Turn {
     const starting = this.#startChildren.findIndex((start) => start.childId === child.childId);
     if (starting >= 0) this.#startChildren.splice(starting, 1);
     else this.#stopChildren.push(child);
+  }
+
+  /** A child that has ended is to be retried: the workflow waits for it again. */
+  retryChild(child: ChildRetry): void {
+    this.#retryChildren.push(child);
+  }
+
+  tellParentFirst(delivery: NonNullable<Effects["tellParentFirst"]>): void {
+    this.#tellParentFirst = delivery;
   }
 
   tellParent(delivery: Effects["tellParent"]): void {

@@ -7,7 +7,15 @@ import type { Entry, NodeEnd } from "./entries.ts";
 import { placeAt } from "./expressions.ts";
 import { advance, failNode, type Outcome } from "./flow.ts";
 import { finalize } from "./root.ts";
-import { rootPointer, type Branch, type Data, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
+import {
+  currentStep,
+  rootPointer,
+  type Branch,
+  type Data,
+  type Pointer,
+  type UndoRecord,
+  type WorkflowState,
+} from "./state.ts";
 import { storeError, type StoredError } from "./stored-error.ts";
 import type { Turn } from "./turn.ts";
 
@@ -56,7 +64,7 @@ export function recordOf(
     ...(place.index === undefined ? {} : { index: place.index }),
     ...(place.item === undefined ? {} : { item: place.item }),
     ...(local === undefined ? {} : { local }),
-    ...(inner === null ? {} : { inner }),
+    ...(inner === null ? {} : { inner, ...(pointer.scope?.void === undefined ? {} : { void: pointer.scope.void }) }),
   };
 }
 
@@ -154,7 +162,12 @@ export function undoFromJournal(turn: Turn, id: number, seq: number, entries: re
       ),
     );
   }
-  const { record, previous } = entry.undo;
+  const { record: recorded, previous } = entry.undo;
+  if (saga.scope?.void?.some((ref) => ref.seq === next.seq && ref.index === next.index) === true) {
+    turn.emit({ kind: "undo-passed", pointer: id, step: saga.step, resume: previous });
+    return stepUndo(turn, id);
+  }
+  const record = { ...recorded, step: currentStep(turn.draft, recorded.step) };
   const late = turn.draft.stragglers.get(record.pointer);
   const output = record.output ?? ("output" in entry ? entry.output : undefined);
   // A body that was stopped and returned all the same did happen: its undoing sees what it gave.
@@ -178,6 +191,8 @@ function ownLocal(entry: NodeEnd & { readonly output?: unknown }): { readonly lo
 }
 
 function undoRecord(turn: Turn, saga: Pointer, record: UndoRecord, resume: UndoRecord["inner"], leave: boolean): void {
+  if (turn.definition.index.block(record.step, "compensation") === undefined)
+    return undoFailed(turn, saga, record, -1, storeError(missingCompensation(turn, record)));
   const open = compensationBranch(turn, record);
   turn.emit({
     kind: "undo-step-started",
@@ -189,6 +204,13 @@ function undoRecord(turn: Turn, saga: Pointer, record: UndoRecord, resume: UndoR
     open,
   });
   turn.later(() => advance(turn, open.branch, null));
+}
+
+/** A migration has taken it away. To go past it in silence would leave done what was promised to be undone. */
+function missingCompensation({ definition }: Turn, { step }: UndoRecord): CompensationFailedError {
+  return new CompensationFailedError(
+    `step \`${step}\` is to be undone, and version ${definition.version} of \`${definition.id}\` has no compensation for it: migrate to a version that has, or terminate the workflow`,
+  );
 }
 
 function compensationBranch(turn: Turn, record: UndoRecord): ReturnType<Turn["openBranch"]> {

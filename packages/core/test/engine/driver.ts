@@ -129,11 +129,15 @@ export class Driver {
 
   deliver(delivery: Delivery): { readonly refused?: string } {
     const turns = this.journal.map((turn) => ({ seq: turn.seq, entries: decodeEntries(turn.text) }));
-    const from = delivery.kind === "retry" ? delivery.from : undefined;
-    const base =
-      delivery.kind === "retry" || delivery.kind === "skip-step"
-        ? findRetryBase(this.current, this.state, turns, from)
-        : undefined;
+    const target =
+      delivery.kind === "retry"
+        ? delivery
+        : delivery.kind === "skip-step" && this.state.phase === "failed"
+          ? { from: delivery.stepId, ...(delivery.item === undefined ? {} : { item: delivery.item }) }
+          : undefined;
+    const named = delivery.kind === "retry" && (delivery.from ?? delivery.item ?? delivery.execution) !== undefined;
+    const goesBack = target !== undefined && (named || isFinal(this.state));
+    const base = goesBack ? findRetryBase(this.current, turns, target) : undefined;
     this.feed({ kind: "delivery", number: ++this.#delivered, delivery, ...(base === undefined ? {} : { base }) });
     const last = this.entries.findLast(
       (entry) => entry.kind === "delivery-refused" || entry.kind === "delivery-applied",

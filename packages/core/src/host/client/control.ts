@@ -11,7 +11,7 @@ import type { PersistenceProvider } from "../../providers/persistence-provider.t
 import type { DeliveryOutcome, Run } from "../../providers/records.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { copyRecord } from "./copy-record.ts";
-import { checkBoolean, checkObject, refuseUnknown } from "./host-options.ts";
+import { checkBoolean, checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
 import { checkId, describeValue } from "./names.ts";
 import { bounded, checkWaitOptions, type WaitOptions } from "./wait-bounds.ts";
 import type { LookUp } from "./watch.ts";
@@ -45,8 +45,25 @@ export interface TerminateOptions {
 }
 
 export interface RetryOptions {
-  /** The id of the step to go back to. Default: the step that failed; after undoing the earliest one that was undone. */
+  /** The id of the step to go back to. Default: all that failed; after undoing the earliest step that was undone. */
   readonly from?: string;
+  /**
+   * The number of the `forEach` item or loop iteration around the step, from 0; of nested ones a list, the innermost last. What else
+   * has failed then waits for a decision of its own.
+   */
+  readonly item?: number | readonly number[];
+  /** One execution of a step, by its `executionId` in the history. */
+  readonly execution?: string;
+}
+
+export interface SkipOptions {
+  /** As for a retry: which item or iteration is meant. Default: the one that failed, or any. */
+  readonly item?: number | readonly number[];
+}
+
+export interface MigrateOptions {
+  /** The new ids of steps that are called otherwise in the new version, by their old ones. */
+  readonly steps?: Readonly<Record<string, string>>;
 }
 
 /** What a caller asks of a workflow, without who asks. */
@@ -67,16 +84,44 @@ export function terminateDelivery(options: TerminateOptions): Unsigned<"terminat
 }
 
 export function retryDelivery(options: RetryOptions): Unsigned<"retry"> {
-  checkOptions(options, ["from"]);
-  return { kind: "retry", ...(options.from === undefined ? {} : { from: checkStepId("`from`", options.from) }) };
+  checkOptions(options, ["from", "item", "execution"]);
+  const { from, item, execution } = options;
+  return {
+    kind: "retry",
+    ...(from === undefined ? {} : { from: checkStepId("`from`", from) }),
+    ...itemOf(item),
+    ...(execution === undefined ? {} : { execution: checkStepId("`execution`", execution) }),
+  };
 }
 
-export function skipDelivery(shared: ClientShared, stepId: string, output: unknown): Unsigned<"skip-step"> {
+export function skipDelivery(
+  shared: ClientShared,
+  stepId: string,
+  output: unknown,
+  options: SkipOptions,
+): Unsigned<"skip-step"> {
   const { valueBytes, depth } = shared.core.options.limits;
+  checkOptions(options, ["item"]);
   return {
     kind: "skip-step",
     stepId: checkStepId("`stepId`", stepId),
+    ...itemOf(options.item),
     output: copy(output, { path: "output", maxBytes: valueBytes, maxDepth: depth }),
+  };
+}
+
+export function setItemDelivery(
+  shared: ClientShared,
+  stepId: string,
+  index: number,
+  item: unknown,
+): Unsigned<"set-item"> {
+  const { valueBytes, depth } = shared.core.options.limits;
+  return {
+    kind: "set-item",
+    stepId: checkStepId("`stepId`", stepId),
+    index: checkWhole("index", index, 0, mostItems),
+    item: copy(item, { path: "item", maxBytes: valueBytes, maxDepth: depth }),
   };
 }
 
@@ -84,10 +129,27 @@ export function setDataDelivery(shared: ClientShared, patch: Readonly<Record<str
   return { kind: "set-data", patch: copyRecord("the patch of `setData`", "patch", patch, shared.core.options.limits) };
 }
 
-export function migrateDelivery(version: number): Unsigned<"migrate"> {
+export function migrateDelivery(version: number, options: MigrateOptions): Unsigned<"migrate"> {
   if (!Number.isInteger(version))
     throw new InvalidOptionError(`\`toVersion\` must be the number of a version, got ${describeValue(version)}`);
-  return { kind: "migrate", version };
+  checkOptions(options, ["steps"]);
+  const { steps } = options;
+  if (steps === undefined) return { kind: "migrate", version };
+  checkObject("`steps`", steps);
+  const checked = Object.entries(steps).map(([from, to]) => [from, checkStepId(`\`steps.${from}\``, to)] as const);
+  return { kind: "migrate", version, steps: Object.fromEntries(checked) };
+}
+
+const mostItems = 1_000_000;
+/** As deep as the engine nests. */
+const mostNumbers = 100;
+
+function itemOf(item: number | readonly number[] | undefined): { readonly item?: readonly number[] } {
+  if (item === undefined) return {};
+  const numbers: readonly unknown[] = Array.isArray(item) ? item : [item];
+  if (numbers.length === 0 || numbers.length > mostNumbers)
+    throw new InvalidOptionError(`\`item\` must name 1 to ${mostNumbers} numbers, got ${numbers.length}`);
+  return { item: numbers.map((number) => checkWhole("item", number, 0, Number.MAX_SAFE_INTEGER)) };
 }
 
 /** Puts a call into a workflow's inbox. Resolves when it is stored. */

@@ -11,11 +11,14 @@ import {
   migrateDelivery,
   retryDelivery,
   setDataDelivery,
+  setItemDelivery,
   skipDelivery,
   suspendDelivery,
   terminateDelivery,
   type Accepted,
+  type MigrateOptions,
   type RetryOptions,
+  type SkipOptions,
   type SuspendOptions,
   type TerminateOptions,
 } from "./control.ts";
@@ -236,24 +239,41 @@ export class WorkflowClient {
     return this.#deliver(id, () => terminateDelivery(options));
   }
 
-  /** Lets a failed or suspended workflow try again, from the step that failed or from an earlier one. */
+  /**
+   * Lets a failed or suspended workflow try again: what failed runs again, under the same keys, and what had nothing to do with it
+   * stays as it is. With `from`, `item` or `execution` it goes back to an earlier step, or retries one item alone.
+   *
+   * A child that failed is retried in the same way, and not started anew; and where a child is retried, its parent goes on when the
+   * child completes. What was undone begins again at its earliest step, with new keys.
+   */
   retryWorkflow(id: string, options: RetryOptions = {}): Promise<Accepted> {
     return this.#deliver(id, () => retryDelivery(options));
   }
 
   /** Gives a step an output by hand, in place of running it. */
-  skipStep(id: string, stepId: string, output?: unknown): Promise<Accepted> {
-    return this.#deliver(id, () => skipDelivery(this.#shared, stepId, output));
+  skipStep(id: string, stepId: string, output?: unknown, options: SkipOptions = {}): Promise<Accepted> {
+    return this.#deliver(id, () => skipDelivery(this.#shared, stepId, output, options));
   }
 
-  /** Sets keys of a workflow's data; the others stay. */
+  /** Sets keys of a workflow's data; the others stay. What is retried after it gets its input anew. */
   setData(id: string, patch: Readonly<Record<string, unknown>>): Promise<Accepted> {
     return this.#deliver(id, () => setDataDelivery(this.#shared, patch));
   }
 
-  /** Moves a workflow to another version of its definition. Refused where that one lacks a step at which the workflow stands. */
-  migrateWorkflow(id: string, toVersion: number): Promise<Accepted> {
-    return this.#deliver(id, () => migrateDelivery(toVersion));
+  /**
+   * Replaces an item of a `forEach`, whose collection is fixed on entry. `index` counts from 0. Of a workflow that has failed it
+   * counts when that is retried.
+   */
+  setItem(id: string, stepId: string, index: number, item: unknown): Promise<Accepted> {
+    return this.#deliver(id, () => setItemDelivery(this.#shared, stepId, index, item));
+  }
+
+  /**
+   * Moves a workflow to another version of its definition. Refused where that one lacks a step at which the workflow stands; `steps`
+   * says what steps are called there that have another id.
+   */
+  migrateWorkflow(id: string, toVersion: number, options: MigrateOptions = {}): Promise<Accepted> {
+    return this.#deliver(id, () => migrateDelivery(toVersion, options));
   }
 
   /**

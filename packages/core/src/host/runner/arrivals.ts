@@ -1,12 +1,11 @@
 import { decode } from "../../codec/index.ts";
 import type { WorkflowDefinition } from "../../definition/definition.ts";
-import type { Delivery, Input, RetryBase, StreamInput } from "../../engine/inputs.ts";
-import { findRetryBase } from "../../engine/repair.ts";
-import { decodeEntries } from "../../engine/records.ts";
+import type { Delivery, Input, StreamInput } from "../../engine/inputs.ts";
 import type { WorkflowState } from "../../engine/state.ts";
 import { awaitedStreams } from "../../engine/work.ts";
 import type { StreamEvents } from "../../providers/persistence-provider.ts";
 import type { Run, StoredDelivery } from "../../providers/records.ts";
+import { goingBack, needsJournal } from "./going-back.ts";
 import type { StoreReads } from "./store-reads.ts";
 
 /** Events of one stream that are read at once: a wait takes one, and what waits next on the line is read again. */
@@ -38,7 +37,7 @@ export async function readArrivals(
   for (const delivery of deliveries) {
     if (delivery.number <= state.inboxRead) continue;
     const body = decode(delivery.bodyText) as Delivery;
-    if (!needsBase(body)) {
+    if (!needsJournal(body)) {
       inputs.push(deliveryInput(delivery, body));
       continue;
     }
@@ -47,7 +46,7 @@ export async function readArrivals(
     if (inputs.length === 0)
       inputs.push({
         ...deliveryInput(delivery, body),
-        ...(await baseOf(reads, workflow.run, definition, state, body)),
+        ...(await goingBack(reads, workflow, definition, state, body)),
       });
     break;
   }
@@ -61,32 +60,6 @@ export async function readArrivals(
 
 function deliveryInput({ number }: StoredDelivery, delivery: Delivery): Extract<Input, { kind: "delivery" }> {
   return { kind: "delivery", number, delivery };
-}
-
-function needsBase(delivery: Delivery): delivery is Extract<Delivery, { kind: "retry" | "skip-step" }> {
-  return delivery.kind === "retry" || delivery.kind === "skip-step";
-}
-
-/** Reads the whole journal, where the repair goes back in it. */
-async function baseOf(
-  reads: StoreReads,
-  run: Run,
-  definition: WorkflowDefinition,
-  state: WorkflowState,
-  delivery: Extract<Delivery, { kind: "retry" | "skip-step" }>,
-): Promise<{ readonly base?: RetryBase | { readonly refused: string } }> {
-  const from = delivery.kind === "retry" ? delivery.from : delivery.stepId;
-  const goesBack =
-    delivery.kind === "retry"
-      ? state.phase !== "active" && !(state.phase === "suspended" && from === undefined)
-      : state.phase === "failed";
-  if (!goesBack || state.phase === "completed" || state.stuckUndo !== null) return {};
-  const turns = (await reads.journal(run, state.seq)).map(({ seq, at, entriesText }) => ({
-    seq,
-    at,
-    entries: decodeEntries(entriesText),
-  }));
-  return { base: findRetryBase(definition, state, turns, from) };
 }
 
 /** Nothing where nothing has come. */

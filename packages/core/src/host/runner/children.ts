@@ -38,6 +38,7 @@ export async function prepareChildren(
   const ids = [
     ...effects.startChildren.map(({ childId }) => childId),
     ...effects.stopChildren.map(({ childId }) => childId),
+    ...(effects.retryChildren ?? []).map(({ childId }) => childId),
   ];
   const found = await context.reads.find(parent.namespace, ids);
   const rows = new Map(ids.map((id, index) => [id, found[index]]));
@@ -55,6 +56,11 @@ export async function prepareChildren(
     const row = rows.get(stop.childId);
     if (row !== undefined && row.parent?.run === parent.run) deliver.push(stopDelivery(context, row.run, stop));
     else refusals.push(...endOfMissing(parent.state, stop));
+  }
+  for (const { childId, actor } of effects.retryChildren ?? []) {
+    const row = rows.get(childId);
+    const body: Delivery = { kind: "retry", byParent: true, ...(actor === undefined ? {} : { actor }) };
+    if (row?.parent?.run === parent.run) deliver.push(engineDelivery(context, row.run, body));
   }
   return { create, deliver, refusals };
 }

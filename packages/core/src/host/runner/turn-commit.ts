@@ -93,6 +93,9 @@ export function lengthAfter(length: JournalLength, turn: TurnCommit): void {
 }
 
 function deliveries(context: RunnerContext, { workflow, effects, children }: TurnParts): readonly NewDelivery[] {
-  if (effects.tellParent === null || workflow.parent === null) return children.deliver;
-  return [...children.deliver, engineDelivery(context, workflow.parent.run, effects.tellParent)];
+  const { tellParent, tellParentFirst } = effects;
+  if ((tellParent === null && tellParentFirst === undefined) || workflow.parent === null) return children.deliver;
+  const { run } = workflow.parent;
+  const told = [tellParentFirst, tellParent].filter((one) => one != null);
+  return [...children.deliver, ...told.map((one) => engineDelivery(context, run, one))];
 }

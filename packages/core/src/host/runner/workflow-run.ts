@@ -346,8 +346,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     const { inputs, at = this.#context.core.engineNow() } = this.#inputs.take();
     const decision = decide(definition, this.#state, inputs, this.#context.decideAt(at));
     if (decision.entries.length === 0) return this.#nothingCame(inputs);
-    const { startChildren, stopChildren } = decision.effects;
-    if (startChildren.length + stopChildren.length > 0) {
+    const { startChildren, stopChildren, retryChildren } = decision.effects;
+    if (startChildren.length + stopChildren.length > 0 || retryChildren !== undefined) {
       this.#reads(this.#withChildren(definition, inputs, decision, at), (flight) => {
         this.#prepared = flight;
         this.#enqueue();
