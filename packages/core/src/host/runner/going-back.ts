@@ -1,0 +1,91 @@
+import type { WorkflowDefinition } from "../../definition/definition.ts";
+import { readFacts, type ReadTurn } from "../../engine/failures.ts";
+import type { Delivery, Input } from "../../engine/inputs.ts";
+import { decodeEntries } from "../../engine/records.ts";
+import { findRetryBase, findWaitingBase, refusesChild } from "../../engine/retry-base.ts";
+import type { WorkflowState } from "../../engine/state.ts";
+import { isFinal } from "../../engine/work.ts";
+import { finalStatuses, type Run, type WorkflowRow } from "../../providers/records.ts";
+import type { StoreReads } from "./store-reads.ts";
+
+/** Calls that may go back in the history, or go on with children that have ended. */
+type Repair = Extract<Delivery, { kind: "retry" | "resume" | "skip-step" | "child-retried" }>;
+type Found = Pick<Extract<Input, { kind: "delivery" }>, "base" | "children">;
+
+export function needsJournal(delivery: Delivery): delivery is Repair {
+  return (
+    delivery.kind === "retry" ||
+    delivery.kind === "resume" ||
+    delivery.kind === "skip-step" ||
+    delivery.kind === "child-retried"
+  );
+}
+
+/** Reads what is needed to decide a repair: of the journal, where it goes back in it, and which children can be retried themselves. */
+export async function goingBack(
+  reads: StoreReads,
+  workflow: { readonly run: Run; readonly namespace: string },
+  definition: WorkflowDefinition,
+  state: WorkflowState,
+  delivery: Repair,
+): Promise<Found> {
+  if (state.stuckUndo !== null || state.phase === "completed") return {};
+  const ended = isFinal(state);
+  const named = delivery.kind === "retry" && (delivery.from ?? delivery.item ?? delivery.execution) !== undefined;
+  const goesBack =
+    delivery.kind === "skip-step" ? state.phase === "failed" : ended ? delivery.kind !== "resume" : named;
+  if (!goesBack) return { children: await endedChildren(reads, workflow, state.pointers.values()) };
+
+  const refused = await refusedByParent(reads, workflow.namespace, state, delivery);
+  if (refused !== undefined) return { base: { refused } };
+  const turns = await journalOf(reads, workflow.run, state.seq);
+  if (delivery.kind === "child-retried") return { base: findWaitingBase(definition, turns, delivery) };
+  const target =
+    delivery.kind === "retry"
+      ? delivery
+      : {
+          from: delivery.kind === "skip-step" ? delivery.stepId : "",
+          ...("item" in delivery ? { item: delivery.item ?? [] } : {}),
+        };
+  const base = findRetryBase(definition, turns, target);
+  if ("refused" in base) return { base };
+  const stood = [...base.state.pointers.values()].filter(({ id }) => base.frozen.has(id) && !base.held.has(id));
+  return { base, children: await endedChildren(reads, workflow, stood) };
+}
+
+/** The children that pointers wait, or were held, for and that have ended. */
+async function endedChildren(
+  reads: StoreReads,
+  { run, namespace }: { readonly run: Run; readonly namespace: string },
+  pointers: Iterable<WorkflowState["pointers"] extends ReadonlyMap<number, infer Pointer> ? Pointer : never>,
+): Promise<readonly string[]> {
+  const awaited = new Map<string, number>();
+  for (const { id, child } of pointers) if (child !== null) awaited.set(child.id, id);
+  if (awaited.size === 0) return [];
+  const rows = await reads.find(namespace, [...awaited.keys()]);
+  const isOurs = (row: WorkflowRow | undefined): row is WorkflowRow =>
+    row?.parent?.run === run && row.parent.pointer === awaited.get(row.id) && finalStatuses.includes(row.status);
+  return rows.filter(isOurs).map(({ id }) => id);
+}
+
+/** A child whose parent has gone on without it, or was undone, would run for nothing: whoever asks for that is told. */
+async function refusedByParent(
+  reads: StoreReads,
+  namespace: string,
+  { identity, phase }: WorkflowState,
+  delivery: Repair,
+): Promise<string | undefined> {
+  const { parent, id } = identity;
+  if (parent === null || phase === "suspended" || phase === "active") return undefined;
+  if (delivery.kind === "retry" && delivery.byParent === true) return undefined;
+  const [row] = await reads.find(namespace, [parent.workflowId]);
+  // Removed by retention: nobody waits for it any more, and nobody would be told.
+  if (row === undefined || row.run !== parent.run) return undefined;
+  const turns = await journalOf(reads, parent.run, Number.MAX_SAFE_INTEGER);
+  return refusesChild(readFacts(turns), { pointer: parent.pointer, childId: id });
+}
+
+async function journalOf(reads: StoreReads, run: Run, to: number): Promise<readonly ReadTurn[]> {
+  const turns = await reads.journal(run, to);
+  return turns.map(({ seq, entriesText }) => ({ seq, entries: decodeEntries(entriesText) }));
+}
