@@ -1,6 +1,6 @@
 // Runs vitest with the arguments given, and says in the last line how the tests went.
 //
-// The long tests have options of their own: `npm run test:long -- --kills 300 --minutes 1 --seed 7` (see tests/long/long-run.ts).
+// The long tests have options of their own: `npm run test:long -- --kills 5000 --minutes 15 --seed 7` (see tests/long/long-run.ts).
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,6 +25,10 @@ interface Counts {
 /** Options that the long tests read from the environment, since vitest knows its own only. */
 const longOptions: Readonly<Record<string, string>> = {
   "--kills": "WFE_KILLS",
+  "--zombies": "WFE_ZOMBIES",
+  "--cuts": "WFE_CUTS",
+  "--schedules": "WFE_SCHEDULES",
+  "--programs": "WFE_PROGRAMS",
   "--minutes": "WFE_MINUTES",
   "--seed": "WFE_SEED",
 };

@@ -8,8 +8,10 @@ import { effectOf, type StoreSpec } from "./stores/crash-store.ts";
 export interface Surroundings {
   /** Where the transactional steps write. */
   readonly store: StoreSpec;
-  /** Where `attempts.log` is written. */
-  readonly directory: string;
+  /** Where `attempts.log` is written, where it is. */
+  readonly directory?: string;
+  /** Told of each body that begins. */
+  readonly noted?: (attempt: Attempt) => void;
   readonly publish: (name: string, key: string, payload: unknown, id: string) => Promise<unknown>;
 }
 
@@ -40,8 +42,8 @@ export const ticked = event<{ n: number }>("mix.ticked");
 const relayed = event<{ from: string }>("mix.relayed");
 
 /** Workflows that together use every way of going on that there is. */
-export function mixOf({ store, directory, publish }: Surroundings): Readonly<Record<string, Kind>> {
-  const log = join(directory, "attempts.log");
+export function mixOf({ store, directory, noted: hear, publish }: Surroundings): Readonly<Record<string, Kind>> {
+  const log = directory === undefined ? undefined : join(directory, "attempts.log");
 
   const note = (ctx: Pick<StepContext, "workflow" | "step" | "idempotencyKey">, part = ""): void => {
     const attempt: Attempt = {
@@ -51,7 +53,8 @@ export function mixOf({ store, directory, publish }: Surroundings): Readonly<Rec
       attempt: ctx.step.attempt,
       pid: process.pid,
     };
-    appendFileSync(log, `${JSON.stringify(attempt)}\n`);
+    if (log !== undefined) appendFileSync(log, `${JSON.stringify(attempt)}\n`);
+    hear?.(attempt);
   };
 
   /** A body that takes some milliseconds, as most do. */

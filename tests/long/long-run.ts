@@ -1,13 +1,32 @@
 /**
- * How long the long tests are. `npm run test:long -- --kills 300 --minutes 1 --seed 7` sets these through the environment:
- * `WFE_KILLS`, `WFE_MINUTES` and `WFE_SEED`.
+ * How long the long tests are. `npm run test:long -- --kills 5000 --minutes 15 --schedules 200000 --seed 7` sets these through the
+ * environment; the option's name is that of the field, and the variable's `WFE_` with the same name (scripts/test.ts).
  */
-export const longRun: { readonly kills: number; readonly minutes: number } = {
-  kills: wholeFrom("WFE_KILLS", 300),
-  minutes: wholeFrom("WFE_MINUTES", 1),
+export interface LongRun {
+  /** Processes that are killed while they work. */
+  readonly kills: number;
+  /** Processes that are frozen beyond their lease and thawed. */
+  readonly zombies: number;
+  /** Power losses, at so many places of what was written. */
+  readonly cuts: number;
+  /** Simulated schedules. */
+  readonly schedules: number;
+  /** Random programs that are compared with the model. */
+  readonly programs: number;
+  /** What goes on for a time and not for a number of times: the soak, and many clients at once. */
+  readonly minutes: number;
+}
+
+export const longRun: LongRun = {
+  kills: numberFrom("WFE_KILLS", 300),
+  zombies: numberFrom("WFE_ZOMBIES", 20),
+  cuts: numberFrom("WFE_CUTS", 1000),
+  schedules: numberFrom("WFE_SCHEDULES", 20_000),
+  programs: numberFrom("WFE_PROGRAMS", 5000),
+  minutes: numberFrom("WFE_MINUTES", 1),
 };
 
-function wholeFrom(name: string, otherwise: number): number {
+function numberFrom(name: string, otherwise: number): number {
   const text = process.env[name];
   if (text === undefined || text === "") return otherwise;
   const value = Number(text);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Provider } from "@wfe/core/providers";
 import { sqliteKind } from "./sqlite-kind.ts";
-import type { AroundEffect, EffectStep, EmptyStore, StoreKind } from "./store-kind.ts";
+import type { AroundEffect, EffectStep, OpenStore, StoreKind } from "./store-kind.ts";
 
 export type StoreName = "sqlite";
 
@@ -25,17 +25,24 @@ export function effectOf(spec: StoreSpec, around: AroundEffect): EffectStep {
 export class CrashStore implements AsyncDisposable {
   readonly spec: StoreSpec;
   readonly directory: string;
-  readonly #store: EmptyStore;
+  readonly #store: OpenStore;
 
-  private constructor(name: StoreName, directory: string, store: EmptyStore) {
-    this.spec = `${name}:${store.address}`;
+  private constructor(spec: StoreSpec, directory: string, store: OpenStore) {
+    this.spec = spec;
     this.directory = directory;
     this.#store = store;
   }
 
   static async create(name: StoreName = "sqlite"): Promise<CrashStore> {
     const directory = mkdtempSync(join(tmpdir(), "wfe-crash-"));
-    return new CrashStore(name, directory, await kinds[name].create(directory));
+    const address = await kinds[name].create(directory);
+    return CrashStore.at(`${name}:${address}`, directory);
+  }
+
+  /** One that is there already, with the directory of its traces. */
+  static at(spec: StoreSpec, directory: string): CrashStore {
+    const { kind, address } = parse(spec);
+    return new CrashStore(spec, directory, kind.open(address));
   }
 
   /** A new provider of it, for a host of this process. */

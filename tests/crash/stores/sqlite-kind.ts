@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { inTransaction, sqlite } from "@wfe/sqlite";
 import Database from "better-sqlite3";
-import { effectColumns, type EmptyStore, type StoreKind } from "./store-kind.ts";
+import { effectColumns, type OpenStore, type StoreKind } from "./store-kind.ts";
 
 /** A file. */
 export const sqliteKind: StoreKind = {
@@ -17,21 +17,22 @@ export const sqliteKind: StoreKind = {
       return effect.label;
     }),
   create: async (directory) => {
-    const store = new SqliteStore(join(directory, "app.db"));
-    await store.query(`CREATE TABLE effects (place INTEGER PRIMARY KEY, ${effectColumns})`);
-    return store;
+    const file = join(directory, "app.db");
+    await new SqliteStore(file).query(`CREATE TABLE effects (place INTEGER PRIMARY KEY, ${effectColumns})`);
+    return file;
   },
+  open: (file) => new SqliteStore(file),
 };
 
-class SqliteStore implements EmptyStore {
-  readonly address: string;
+class SqliteStore implements OpenStore {
+  readonly #file: string;
 
   constructor(file: string) {
-    this.address = file;
+    this.#file = file;
   }
 
   async query<Row>(sql: string): Promise<Row[]> {
-    const database = new Database(this.address, { timeout: 10_000 });
+    const database = new Database(this.#file, { timeout: 10_000 });
     try {
       const statement = database.prepare(sql);
       if (statement.reader) return statement.all() as Row[];
@@ -56,5 +57,6 @@ class SqliteStore implements EmptyStore {
     ];
   }
 
+  /** Its file goes with the directory. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }

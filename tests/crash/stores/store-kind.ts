@@ -20,13 +20,13 @@ export interface StoreKind {
   provider(address: string): Provider;
   /** A transactional step that writes a row of `effects` and gives its label. */
   effect(around: AroundEffect): EffectStep;
-  /** Makes an empty one in a directory of the test's, with the table `effects`. */
-  create(directory: string): Promise<EmptyStore>;
+  /** Makes an empty one, in a directory of the test's where it is files, with the table `effects`. Gives its address. */
+  create(directory: string): Promise<string>;
+  open(address: string): OpenStore;
 }
 
-/** A store that a test has for itself. */
-export interface EmptyStore extends AsyncDisposable {
-  readonly address: string;
+/** A store that a test has for itself, and which goes with it. */
+export interface OpenStore extends AsyncDisposable {
   /** Asks it past WFE, on a connection of its own; the tables need no schema before their names. */
   query<Row>(sql: string): Promise<Row[]>;
   /** What the database itself finds wrong with what it has stored. */
