@@ -7,7 +7,7 @@ import type { Decision, Effects } from "./decision.ts";
 import { newPointer } from "./evolve.ts";
 import type { Input } from "./inputs.ts";
 import { keepsOutput } from "./outputs.ts";
-import type { WorkflowState } from "./state.ts";
+import type { Branch, WorkflowState } from "./state.ts";
 
 /**
  * The turn that most turns are: a plain step has returned, and a plain step follows it in the same block. It is what the general
@@ -34,10 +34,9 @@ export function decideNextStep(
   const { attempt, step, id } = pointer;
   const { value } = input;
   const opened = state.nextId;
-  const pointers = new Map(state.pointers);
-  pointers.delete(id);
+  const pointers = without(state.pointers, id);
   pointers.set(opened, newPointer(opened, branch.id, next.node.id, "step", state.seq + 1));
-  const branches = new Map(state.branches);
+  const branches = state.branches.size === 1 ? new Map<number, Branch>() : new Map(state.branches);
   branches.set(branch.id, { ...branch, at: opened });
   return {
     entries: [
@@ -50,6 +49,14 @@ export function decideNextStep(
     state: { ...state, seq: state.seq + 1, pointers, branches, nextId: opened + 1 },
     effects: noEffects,
   };
+}
+
+/** A copy without this key. Most workflows stand at one place, and to fill a map from another one costs more than it holds. */
+function without<Value>(map: ReadonlyMap<number, Value>, key: number): Map<number, Value> {
+  if (map.size === 1 && map.has(key)) return new Map();
+  const copied = new Map(map);
+  copied.delete(key);
+  return copied;
 }
 
 const noEffects: Effects = {

@@ -3,7 +3,7 @@ import { CorruptedRecordError, NewerFormatError } from "../errors.ts";
 import { recordFormat } from "../providers/records.ts";
 import type { Entry } from "./entries.ts";
 import type { WorkflowState } from "./state.ts";
-import { emptySummary, type StepSummary } from "./step-summary.ts";
+import { copySummary, emptySummary, type StepSummary } from "./step-summary.ts";
 
 /**
  * Turns and checkpoints as text. A turn is the JSON array of its entries (format 1); a later format will be an object with a
@@ -33,7 +33,7 @@ export function decodeState(text: string): { readonly state: WorkflowState; read
   const value = decode(text) as { format?: number; state?: WorkflowState; summary?: StepSummary } | null;
   const isReadable = value?.format === recordFormat && value.state?.pointers instanceof Map;
   if (!isReadable || value.state === undefined) throw unreadable("a checkpoint", value);
-  return { state: value.state, summary: new Map(value.summary ?? emptySummary()) };
+  return { state: value.state, summary: copySummary(value.summary ?? emptySummary()) };
 }
 
 function unreadable(what: string, value: unknown): CorruptedRecordError | NewerFormatError {

@@ -22,17 +22,26 @@ export interface StepView {
 }
 
 /**
- * One line per step that has been reached, whatever the length of the history. It is folded beside the state and is mutable, since
- * copying it for every turn would make a step cost what the definition is long.
+ * One line per step that has been reached, whatever the length of the history. It is folded beside the state and is mutable, lines
+ * and all, since copying it for every turn would make a step cost what the definition is long.
  */
-export type StepSummary = Map<string, StepView>;
+export type StepSummary = Map<string, Mutable<StepView>>;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export function emptySummary(): StepSummary {
   return new Map();
 }
 
+/** One that goes on apart from this one. */
+export function copySummary(summary: StepSummary): StepSummary {
+  const copied: StepSummary = new Map();
+  for (const [id, line] of summary) copied.set(id, { ...line });
+  return copied;
+}
+
 export function stepsOf(summary: StepSummary): readonly StepView[] {
-  return [...summary.values()];
+  return [...copySummary(summary).values()];
 }
 
 /** Folds one entry into the summary, in place. */
@@ -46,39 +55,32 @@ export function summarize(summary: StepSummary, entry: Entry): void {
     case "event-awaited":
     case "child-started":
       return opened(summary, entry.step, "waiting");
-    case "step-ready":
-      return change(summary, entry.step, {
-        status: "running",
-        ...(entry.raise === true ? { attempt: attemptOf(summary, entry.step) + 1 } : {}),
-      });
+    case "step-ready": {
+      const raised = entry.raise === true ? attemptOf(summary, entry.step) + 1 : undefined;
+      return change(summary, entry.step, "running", raised);
+    }
     case "step-begun":
-      return change(summary, entry.step, { status: "running", attempt: entry.attempt });
+      return change(summary, entry.step, "running", entry.attempt);
     case "step-retrying":
-      return change(summary, entry.step, { status: "sleeping", attempt: entry.attempt });
-    case "step-paused":
-      return change(summary, entry.step, {
-        status: entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "running",
-      });
+      return change(summary, entry.step, "sleeping", entry.attempt);
+    case "step-paused": {
+      const status = entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "running";
+      return change(summary, entry.step, status);
+    }
     case "step-held":
-      return change(summary, entry.step, { status: "failed" });
+      return change(summary, entry.step, "failed");
     case "step-completed":
-      return change(summary, entry.step, {
-        status: "completed",
-        ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }),
-      });
+      return change(summary, entry.step, "completed", entry.attempt);
     case "step-failed":
-      return change(summary, entry.step, {
-        status: "failed",
-        ...(entry.attempt === undefined ? {} : { attempt: entry.attempt }),
-      });
+      return change(summary, entry.step, "failed", entry.attempt);
     case "step-cancelled":
-      return change(summary, entry.step, { status: "cancelled" });
+      return change(summary, entry.step, "cancelled");
     case "step-skipped":
-      return change(summary, entry.step, { status: "skipped" });
+      return change(summary, entry.step, "skipped");
     case "saga-restarted":
-      return change(summary, entry.step, { status: "running", attempt: entry.attempt });
+      return change(summary, entry.step, "running", entry.attempt);
     case "undo-completed":
-      return change(summary, entry.undoneStep, { status: "compensated" });
+      return change(summary, entry.undoneStep, "compensated");
     default:
       return;
   }
@@ -89,11 +91,22 @@ function attemptOf(summary: StepSummary, step: string): number {
 }
 
 function opened(summary: StepSummary, step: string, status: StepStatus): void {
-  const before = summary.get(step);
-  summary.set(step, { id: step, status, attempt: 1, runs: (before?.runs ?? 0) + 1 });
+  const line = summary.get(step);
+  if (line === undefined) {
+    summary.set(step, { id: step, status, attempt: 1, runs: 1 });
+    return;
+  }
+  line.status = status;
+  line.attempt = 1;
+  line.runs += 1;
 }
 
-function change(summary: StepSummary, step: string, part: Partial<StepView>): void {
-  const before = summary.get(step) ?? { id: step, status: "pending", attempt: 1, runs: 1 };
-  summary.set(step, { ...before, ...part });
+function change(summary: StepSummary, step: string, status: StepStatus, attempt?: number): void {
+  const line = summary.get(step);
+  if (line === undefined) {
+    summary.set(step, { id: step, status, attempt: attempt ?? 1, runs: 1 });
+    return;
+  }
+  line.status = status;
+  if (attempt !== undefined) line.attempt = attempt;
 }

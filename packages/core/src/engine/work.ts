@@ -51,26 +51,82 @@ export function attemptOf(definition: WorkflowDefinition, state: WorkflowState, 
   if (pointer === undefined || pointer.status !== "ready") throw new TypeError(`pointer ${id} is not ready`);
   const node = definition.index.places.get(pointer.step)?.node;
   if (node?.kind !== "step") throw new TypeError(`the definition has no step \`${pointer.step}\``);
-  const data = dataAt(state, pointer.branch);
-  const place = placeAt(state, pointer.branch);
-  const undoing = undoingAt(state, pointer.branch);
-  const execution = executionId(state, id);
-  return {
-    ...place,
-    pointer: id,
-    attempt: pointer.attempt,
-    node,
-    input: pointer.hasInput ? pointer.input : data,
-    data,
-    workflow: infoOf(state),
-    executionId: execution,
-    idempotencyKey: execution,
-    timeoutMs: node.timeoutMs,
-    persisted: pointer.persisted,
-    event: pointer.event,
-    undoing,
-    undoneKey: undoing === null ? undefined : executionId(state, undoing.pointer),
-  };
+  return new AttemptOfState(state, pointer, node);
+}
+
+/** Reads what is asked for off the state as it was: most bodies ask for little. */
+class AttemptOfState implements Attempt {
+  readonly node: StepNode;
+  readonly #state: WorkflowState;
+  readonly #pointer: Pointer;
+  #data: Data | undefined;
+
+  constructor(state: WorkflowState, pointer: Pointer, node: StepNode) {
+    this.#state = state;
+    this.#pointer = pointer;
+    this.node = node;
+  }
+
+  get pointer(): number {
+    return this.#pointer.id;
+  }
+
+  get attempt(): number {
+    return this.#pointer.attempt;
+  }
+
+  get input(): unknown {
+    return this.#pointer.hasInput ? this.#pointer.input : this.data;
+  }
+
+  get data(): Data {
+    return (this.#data ??= dataAt(this.#state, this.#pointer.branch));
+  }
+
+  get item(): unknown {
+    return placeAt(this.#state, this.#pointer.branch).item;
+  }
+
+  get index(): number | undefined {
+    return placeAt(this.#state, this.#pointer.branch).index;
+  }
+
+  get items(): readonly unknown[] | undefined {
+    return placeAt(this.#state, this.#pointer.branch).items;
+  }
+
+  get workflow(): WorkflowInfo {
+    return infoOf(this.#state);
+  }
+
+  get executionId(): string {
+    return executionId(this.#state, this.#pointer.id);
+  }
+
+  get idempotencyKey(): string {
+    return this.executionId;
+  }
+
+  get timeoutMs(): number | undefined {
+    return this.node.timeoutMs;
+  }
+
+  get persisted(): unknown {
+    return this.#pointer.persisted;
+  }
+
+  get event(): Pointer["event"] {
+    return this.#pointer.event;
+  }
+
+  get undoing(): UndoRecord | null {
+    return undoingAt(this.#state, this.#pointer.branch);
+  }
+
+  get undoneKey(): string | undefined {
+    const { undoing } = this;
+    return undoing === null ? undefined : executionId(this.#state, undoing.pointer);
+  }
 }
 
 function undoingAt(state: WorkflowState, branchId: number): UndoRecord | null {

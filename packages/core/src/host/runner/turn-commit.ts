@@ -2,7 +2,7 @@ import type { Entry } from "../../engine/entries.ts";
 import type { Effects } from "../../engine/decision.ts";
 import { encodeEntries, encodeState } from "../../engine/records.ts";
 import type { WorkflowState } from "../../engine/state.ts";
-import type { StepSummary } from "../../engine/step-summary.ts";
+import { copySummary, type StepSummary } from "../../engine/step-summary.ts";
 import type { RowWrite, TurnCommit } from "../../providers/persistence-provider.ts";
 import type { NewDelivery, WorkflowRow } from "../../providers/records.ts";
 import { engineDelivery, type PreparedChildren } from "./children.ts";
@@ -65,7 +65,7 @@ export function turnCommit(context: RunnerContext, parts: TurnParts): TurnCommit
   if (deliver.length > 0) turn.deliver = deliver;
   if (row !== undefined) turn.row = row;
   if (wantsCheckpoint(context, parts.length, entriesText.length)) {
-    const summary = new Map(parts.summary);
+    const summary = copySummary(parts.summary);
     summarizeAll(summary, entries);
     turn.checkpoint = { seq: state.seq, stateText: encodeState(state, summary) };
   }
