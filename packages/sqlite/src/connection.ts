@@ -35,6 +35,11 @@ export interface SqliteOptions {
   /** Uses a file on a network drive, which is refused otherwise: right only where one machine alone ever opens it. */
   readonly allowNetworkDrive?: boolean;
   /**
+   * Whether the store brings a search index of its own. Default `true`. With `false`, and no other index in the host's list,
+   * nothing is indexed and `searchWorkflows` refuses; it has to be the same for all hosts of a store.
+   */
+  readonly search?: boolean;
+  /**
    * Called with the provider's own connection when it is opened: for what transactional steps need on it, such as functions,
    * attached databases or pragmas of the application.
    */

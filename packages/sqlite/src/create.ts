@@ -104,6 +104,7 @@ function insertRest(session: Session, created: readonly NewRun[]): void {
     ),
   );
   for (const { run, workflow } of created) {
+    session.touched.add(run);
     // One that begins later is woken by nobody, but whoever sleeps until the next due time has to look again.
     if (workflow.startAt !== null && workflow.startAt > now) session.changed = true;
     else session.woken.add(run);

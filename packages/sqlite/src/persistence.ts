@@ -1,4 +1,10 @@
-import type { CommitResult, PersistenceProvider, TransactionalTurn, TurnCommit } from "@wfe/core/providers";
+import type {
+  CommitResult,
+  PersistenceProvider,
+  SearchOutbox,
+  TransactionalTurn,
+  TurnCommit,
+} from "@wfe/core/providers";
 import { InvalidOptionError, StoreError } from "@wfe/core/providers";
 import { claimWorkflows, type LaneCursor, mayClaim, nextDueWorkflow } from "./claim.ts";
 import { commitTurns, type FlushPlan, signalsOf } from "./commit.ts";
@@ -16,10 +22,11 @@ import { jsonOf, Session } from "./session.ts";
 import type { OpenStore } from "./sqlite.ts";
 
 /** `opened` gives the open store, or throws. */
-export function sqlitePersistence(opened: () => OpenStore, hints: Hints): PersistenceProvider {
+export function sqlitePersistence(opened: () => OpenStore, hints: Hints, outbox: SearchOutbox): PersistenceProvider {
   const lanes: LaneCursor = new Map();
   return {
     transactionalSteps: true,
+    outbox,
 
     create: async (workflows) => {
       if (workflows.length === 0) return [];
@@ -205,6 +212,7 @@ function inCallers<T>(tx: unknown, store: OpenStore, hints: Hints, work: (sessio
   session.run("SAVEPOINT wfe_joined");
   try {
     const result = work(session);
+    if (!isOurs) store.finish(session);
     session.run("RELEASE wfe_joined");
     return result;
   } catch (error) {

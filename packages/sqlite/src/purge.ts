@@ -38,7 +38,10 @@ export function removeWorkflows(session: Session, before: number, limit: number)
   ]) {
     session.run(`DELETE FROM ${table} ${ofRuns}`, runs);
   }
-  for (const { run } of removed) session.forgetHead(run);
+  for (const { run } of removed) {
+    session.forgetHead(run);
+    session.touched.add(run);
+  }
   return removed.length;
 }
 

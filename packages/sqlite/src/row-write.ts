@@ -50,6 +50,7 @@ export function writeRows(session: Session, writes: readonly RowToWrite[]): RowW
     groups.set(key, group);
     group.runs.push(write.run);
     written.push(write);
+    session.touched.add(write.run);
     const { dueAt, release, rest } = alike;
     if (release && dueAt !== null && dueAt <= now) session.woken.add(write.run);
     else if (release && (dueAt !== null || rest?.ended === 1)) session.changed = true;

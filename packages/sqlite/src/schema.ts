@@ -50,4 +50,30 @@ export const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    version: 2,
+    statements: () => [
+      // Never a number twice: they are revisions of documents, in this index or another.
+      "CREATE TABLE wfe_outbox (place INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, at INTEGER NOT NULL)",
+
+      // `doc` is the place in the order of creation; see `sqliteSearch`.
+      `CREATE TABLE wfe_search (
+        doc INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL UNIQUE,
+        revision INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        completed_at INTEGER,
+        facets TEXT NOT NULL
+      )`,
+      // Terms alone, without their texts, and without places in texts: nobody asks what stands beside what.
+      `CREATE VIRTUAL TABLE wfe_search_terms USING fts5 (
+        terms, content='', contentless_delete=1, detail=none, tokenize="ascii tokenchars '=_'"
+      )`,
+      `CREATE TABLE wfe_search_values (
+        path TEXT NOT NULL, value REAL NOT NULL, doc INTEGER NOT NULL, PRIMARY KEY (doc, path, value)
+      ) WITHOUT ROWID`,
+      "CREATE TABLE wfe_search_gone (run INTEGER PRIMARY KEY, revision INTEGER NOT NULL, at INTEGER NOT NULL)",
+    ],
+  },
 ];

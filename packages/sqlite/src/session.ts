@@ -24,6 +24,8 @@ export class Session {
   readonly woken: Set<Run> = new Set();
   /** Whether it has changed something that others may wait for, without waking anyone. */
   changed = false;
+  /** Workflows of which it has created, written or removed the row: what a search index has to hear of. */
+  readonly touched: Set<Run> = new Set();
   readonly definitions: KnownDefinitions = new KnownDefinitions();
 
   readonly #heads: Map<Run, Head> = new Map();
@@ -70,6 +72,11 @@ export class Session {
 
   all<Row>(sql: string, ...values: readonly unknown[]): Row[] {
     return this.statement(sql).all(...values) as Row[];
+  }
+
+  /** The same one by one, for what may break off. To be read within one call: the connection can do nothing else meanwhile. */
+  iterate<Row>(sql: string, ...values: readonly unknown[]): IterableIterator<Row> {
+    return this.statement(sql).iterate(...values) as IterableIterator<Row>;
   }
 
   /** The first column of the first row. */
@@ -123,6 +130,7 @@ export class Session {
     const hints = { woken: [...this.woken], changed: this.changed };
     this.woken.clear();
     this.changed = false;
+    this.touched.clear();
     return hints;
   }
 

@@ -5,8 +5,10 @@ import { Hints } from "./hints.ts";
 import { sqliteLifecycle } from "./lifecycle.ts";
 import { sqliteLock } from "./lock.ts";
 import { migrate, storeIdOf } from "./migrate.ts";
+import { addToOutbox, sqliteOutbox } from "./outbox.ts";
 import { sqlitePersistence } from "./persistence.ts";
 import { sqliteQueue } from "./queue.ts";
+import { sqliteSearch } from "./search.ts";
 import { type Connection, Session } from "./session.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -17,6 +19,8 @@ export interface OpenStore {
   readonly clock: Clock;
   readonly now: () => number;
   readonly transactions: Transactions;
+  /** What goes with every transaction's work, as its last statements. */
+  readonly finish: (session: Session) => void;
   /** Sessions on connections of the application, whose transactions are joined. */
   readonly callers: WeakMap<Connection, Session>;
   /** Which store this is, whatever its file is called. */
@@ -25,7 +29,7 @@ export interface OpenStore {
 
 /**
  * WFE in one SQLite file, which may be the application's own: its tables begin with `wfe_`. Any number of hosts and processes
- * of one machine may share it. Persistence, lock, queue and lifecycle.
+ * of one machine may share it. Persistence, lock, queue, lifecycle and search.
  *
  * Takes a path, `":memory:"`, or a Database of better-sqlite3, to whose file it opens a connection of its own (a database in
  * memory is shared as it is). The file is put into WAL mode.
@@ -39,6 +43,9 @@ export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptio
       `\`synchronous\` must be "full" or "normal", got ${JSON.stringify(options.synchronous)}`,
     );
   }
+  if (options.search !== undefined && typeof options.search !== "boolean") {
+    throw new InvalidOptionError(`\`search\` must be true or false, got ${JSON.stringify(options.search)}`);
+  }
   const target = targetOf(fileOrDatabase);
   const hints = new Hints();
   let opens = 0;
@@ -49,12 +56,17 @@ export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptio
     if (store !== undefined) return store;
     throw closed(target);
   };
-  const persistence = sqlitePersistence(opened, hints);
+  const kept = { on: false };
+  const finish = (session: Session): void => {
+    if (kept.on && session.touched.size > 0) addToOutbox(session, session.touched);
+    session.touched.clear();
+  };
+  const persistence = sqlitePersistence(opened, hints, sqliteOutbox(opened, kept));
   const lifecycle = sqliteLifecycle(() => store);
   hints.foreign.add(lifecycle.look);
 
   const open = async ({ runtime }: ProviderContext): Promise<void> => {
-    store = await openStore(target, options, runtime, hints);
+    store = await openStore(target, options, runtime, hints, finish);
     const { transactions, clock } = store;
     hints.start(clock, () => (transactions.inside ? undefined : transactions.session));
     lifecycle.start();
@@ -75,6 +87,7 @@ export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptio
     lock: sqliteLock(() => (store === undefined ? "sqlite" : `sqlite:${store.storeId}`), opened),
     queue: sqliteQueue(persistence, hints),
     lifecycle,
+    ...(options.search === false ? {} : { search: sqliteSearch(opened) }),
 
     open: async (context) => {
       // Two clocks would give two answers to what is due, and which one would depend on who opened first.
@@ -106,13 +119,20 @@ export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptio
   };
 }
 
-async function openStore(target: Target, options: SqliteOptions, runtime: Runtime, hints: Hints): Promise<OpenStore> {
+async function openStore(
+  target: Target,
+  options: SqliteOptions,
+  runtime: Runtime,
+  hints: Hints,
+  finish: OpenStore["finish"],
+): Promise<OpenStore> {
   const now = (): number => runtime.clock.now();
   const db = await openConnection(target, options);
   const transactions = new Transactions({
     name: target.name,
     session: new Session(db, now),
     reconnect: target.file === undefined ? undefined : () => new Session(openNow(target, options), now),
+    finish,
     committed: (session) => hints.committed(session),
   });
   try {
@@ -122,7 +142,7 @@ async function openStore(target: Target, options: SqliteOptions, runtime: Runtim
     let storeId = "";
     const wrote = transactions.tryWrite((session) => (storeId = storeIdOf(session)));
     if (!wrote) storeId = await transactions.read(storeIdOf);
-    return { target, runtime, clock: runtime.clock, now, transactions, callers: new WeakMap(), storeId };
+    return { target, runtime, clock: runtime.clock, now, transactions, finish, callers: new WeakMap(), storeId };
   } catch (error) {
     if (target.shared === undefined) transactions.session.db.close();
     throw error;

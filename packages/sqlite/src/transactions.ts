@@ -14,6 +14,8 @@ export interface TransactionsOptions {
   readonly session: Session;
   /** Gives a session on a new connection; undefined where the database cannot be opened a second time. */
   readonly reconnect: (() => Session) | undefined;
+  /** Called before every commit: does, in the same transaction, what goes with what was done. */
+  readonly finish: (session: Session) => void;
   /** Called after a commit of something that woke or changed; the session holds what. */
   readonly committed: (session: Session) => void;
 }
@@ -157,6 +159,7 @@ export class Transactions {
       }
       try {
         value = work(session);
+        this.#options.finish(session);
       } catch (error) {
         this.#rollback(session, error);
         throw this.#failed(error, "statement");

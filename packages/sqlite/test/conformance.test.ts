@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Provider } from "@wfe/core/providers";
-import { lockConformance, persistenceConformance, queueConformance } from "@wfe/core/testing";
+import { lockConformance, persistenceConformance, queueConformance, searchConformance } from "@wfe/core/testing";
 import Database from "better-sqlite3";
 import { afterAll, describe, it } from "vitest";
 import { sqlite } from "../src/index.ts";
@@ -39,6 +39,7 @@ const harness = {
 
 lockConformance(harness);
 queueConformance(harness);
+searchConformance(harness);
 persistenceConformance({
   ...harness,
   transactions: {

@@ -113,7 +113,7 @@ describe("a disk that fails", () => {
     };
     const committed = (): void => undefined;
     return {
-      transactions: new Transactions({ name: "sqlite(x)", session, reconnect: undefined, committed }),
+      transactions: new Transactions({ name: "sqlite(x)", session, reconnect: undefined, finish: () => {}, committed }),
       heal: () => void (ill = false),
     };
   }
