@@ -60,6 +60,11 @@ export class CrashStore implements AsyncDisposable {
     return this.#store.query<Row>(sql);
   }
 
+  /** Whether others than a frozen process can write. */
+  isWritable(): Promise<boolean> {
+    return this.#store.isWritable();
+  }
+
   damage(): Promise<readonly string[]> {
     return this.#store.damage();
   }

@@ -43,6 +43,19 @@ class SqliteStore implements OpenStore {
     }
   }
 
+  async isWritable(): Promise<boolean> {
+    const database = new Database(this.#file, { timeout: 100 });
+    try {
+      database.exec("BEGIN IMMEDIATE; ROLLBACK");
+      return true;
+    } catch (error) {
+      if ((error as { code?: string }).code === "SQLITE_BUSY") return false;
+      throw error;
+    } finally {
+      database.close();
+    }
+  }
+
   async damage(): Promise<readonly string[]> {
     const integrity = await this.query<{ integrity_check: string }>("PRAGMA integrity_check");
     const heads = await this.query(

@@ -1,0 +1,32 @@
+import { type StepContext, workflow, type WorkflowDefinition } from "@wfe/core";
+import type { Kind } from "../mix.ts";
+import { effectOf, type StoreSpec } from "../stores/crash-store.ts";
+
+/** What a process hears of the bodies that it is frozen in. */
+export interface Hearing {
+  began(workflow: string): void;
+  aborted(workflow: string): void;
+}
+
+/** A body whose first attempt goes on until its signal aborts it, and whose second one returns at once. */
+export function heldOf(store: StoreSpec, hearing: Hearing): Kind {
+  const hold = async (_: unknown, ctx: StepContext): Promise<string> => {
+    if (ctx.step.attempt > 1) return "at last";
+    hearing.began(ctx.workflow.id);
+    await new Promise<void>((resolve) => ctx.signal.addEventListener("abort", () => resolve(), { once: true }));
+    hearing.aborted(ctx.workflow.id);
+    return "too late";
+  };
+  const effect = effectOf(store, { before: () => {}, after: () => {} });
+  const definition: WorkflowDefinition = workflow<{ n: number }>()
+    .startWith(hold)
+    .as("held")
+    .then(effect, (data, at) => ({ owner: at.workflow.id, label: data.held }))
+    .build("held", 1);
+  return {
+    definition,
+    data: () => ({ n: 0 }),
+    result: () => ({ held: "at last" }),
+    effects: () => ["at last"],
+  };
+}
