@@ -27,7 +27,7 @@ export interface Target {
 export type RetryStrategy = (times: number) => number | null;
 
 /** A command that has no answer after this time is given up, and so is an attempt to connect. */
-const patienceMs = 5_000;
+const patienceMs = 2_000;
 
 /** Checks what the user gave. Connects to nothing. */
 export function targetOf(given: ValkeyTarget, options: ValkeyOptions): Target {

@@ -163,9 +163,13 @@ export interface PersistenceProvider {
 
 export type Awaitable<T> = T | Promise<T>;
 
-/** `runs`: which workflows were woken, where that is known. */
+/**
+ * `runs`: which workflows were woken, where that is known. `own`: this process has woken them, and other processes may not have heard
+ * of it: their hosts are told by the queue, where that is not the store's own.
+ */
 export interface StoreHint {
   readonly runs?: readonly Run[];
+  readonly own?: boolean;
 }
 
 export interface DefinitionRef {

@@ -4,6 +4,7 @@ import type { Provider } from "../../providers/provider.ts";
 import { finalStatuses, type DeliveryOutcome } from "../../providers/records.ts";
 import { engineTime } from "../core/engine-time.ts";
 import type { HostCore, Runner } from "../core/host-core.ts";
+import { Offers } from "../core/offers.ts";
 import { HostLifecycle } from "../lifecycle-hub.ts";
 import { DefinitionRegistry } from "../registry.ts";
 import { createRunner } from "../runner/create-runner.ts";
@@ -142,7 +143,19 @@ export class HostLife {
       throw error;
     }
     hub.connect(providers.lifecycle);
+    this.#offerWhatIsWoken();
     this.#isOpen = true;
+  }
+
+  /** A host that runs workflows does so itself, with what it does not take. */
+  #offerWhatIsWoken(): void {
+    const { providers } = this.#core;
+    if (!providers.queueStandsApart) return;
+    const offers = new Offers(this.#core);
+    const end = providers.persistence.hints(({ runs, own }) => {
+      if (own === true && runs !== undefined && this.#runner === undefined) offers.offer(runs);
+    });
+    this.#onStop(end);
   }
 
   #openInBackground(): void {

@@ -93,13 +93,14 @@ export function checkHostOptions(options: WorkflowHostOptions): CheckedOptions {
   checkObject("the options of a `WorkflowHost`", options);
   refuseUnknown("the options of a `WorkflowHost`", options, Object.keys(known));
   const runtime = checkRuntime(options);
+  const log = checkLog(options.log ?? consoleLog);
   return {
-    providers: resolveProviders(options.providers),
+    providers: resolveProviders(options.providers, log),
     workflows: checkArray("workflows", options.workflows ?? []),
     namespace: checkName("`namespace`", options.namespace ?? "default"),
     runtime,
     allowRedefine: checkBoolean("allowRedefine", options.allowRedefine ?? false),
-    log: checkLog(options.log ?? consoleLog),
+    log,
     hostName: hostName(options.name, runtime),
     settings: checkSettings(options),
   };

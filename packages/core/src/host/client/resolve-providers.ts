@@ -1,11 +1,13 @@
+import type { StepLog } from "../../definition/step-context.ts";
 import { InvalidOptionError } from "../../errors.ts";
 import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { ResolvedProviders, SearchFeed } from "../core/host-core.ts";
+import { vouchedLock } from "../core/vouched-lock.ts";
 import { describeValue } from "./names.ts";
 
 /** Picks the interfaces that a host uses: of each, the one of the last provider that has it. Throws where one is missing. */
-export function resolveProviders(providers: readonly Provider[]): ResolvedProviders {
+export function resolveProviders(providers: readonly Provider[], log: StepLog): ResolvedProviders {
   if (!Array.isArray(providers) || providers.length === 0) {
     throw new InvalidOptionError(
       `\`providers\` must be an array with at least one provider, such as \`[sqlite("app.db")]\`, or \`[memory()]\` of "@wfe/core/testing", got ${
@@ -19,14 +21,18 @@ export function resolveProviders(providers: readonly Provider[]): ResolvedProvid
     "persistence",
     'where workflows are stored: add one that brings it, such as `sqlite("app.db")`',
   );
+  const lock = required(
+    providers,
+    "lock",
+    "which tells what hosts are alive: add one that brings it, such as the provider of the store",
+  );
+  const standsApart = (name: "lock" | "queue"): boolean =>
+    providers.findLast((provider) => provider[name] !== undefined)?.persistence !== persistence;
   return {
     list: [...providers],
     persistence,
-    lock: required(
-      providers,
-      "lock",
-      "which tells what hosts are alive: add one that brings it, such as the provider of the store",
-    ),
+    lock: standsApart("lock") ? vouchedLock(lock, persistence, log) : lock,
+    queueStandsApart: standsApart("queue"),
     queue: required(
       providers,
       "queue",

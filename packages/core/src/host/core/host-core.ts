@@ -33,6 +33,8 @@ export interface ResolvedProviders {
   readonly persistence: PersistenceProvider;
   readonly lock: LockProvider;
   readonly queue: QueueProvider;
+  /** Whether the queue is a service beside the store: what this process wakes is offered there to other hosts. */
+  readonly queueStandsApart: boolean;
   readonly lifecycle: LifecyclePublisher | undefined;
   /** The index and what it is fed from; undefined where no provider brings an index. */
   readonly search: SearchFeed | undefined;

@@ -1,4 +1,5 @@
 import type { ClaimedWorkflow, ClaimRequest } from "../../providers/persistence-provider.ts";
+import type { Pulled } from "../../providers/queue-provider.ts";
 import { recordFormat } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import type { HostCore } from "../core/host-core.ts";
@@ -12,6 +13,8 @@ export interface DispatcherOptions {
 }
 
 const advancedAtOnce = 500;
+/** A queue that could not be asked is left alone for so long: its answer may be slow in failing. */
+const queuePauseMs = 5_000;
 
 /**
  * Fills free slots with due workflows.
@@ -30,6 +33,8 @@ export class Dispatcher {
   #queueHinted = true;
   /** The queue is the store's due index: it has given claimed workflows, so that asking the store as well asks twice. */
   #queueClaims = false;
+  /** Monotonic time before which the queue is not asked. */
+  #queueRestsUntil = Number.NEGATIVE_INFINITY;
   /** More was due than there were slots. */
   #starved = false;
   #pollTimer: Timer | undefined;
@@ -113,7 +118,7 @@ export class Dispatcher {
     this.#starved = limit <= 0;
     if (this.#starved) return;
     const request: ClaimRequest = { lease, limit, definitions, format: recordFormat };
-    const asksQueue = this.#queueHinted;
+    const asksQueue = this.#queueHinted && this.#core.runtime.clock.monotonic() >= this.#queueRestsUntil;
     const pulled = asksQueue ? await this.#pullFromQueue(request) : 0;
     const left = Math.min(limit, this.#options.freeSlots());
     if (left <= 0) {
@@ -135,16 +140,34 @@ export class Dispatcher {
   async #pullFromQueue(request: ClaimRequest): Promise<number> {
     const { queue } = this.#core.providers;
     this.#queueHinted = false;
-    const { claimed, candidates } = await queue.pull({ ...request, visibilityMs: this.#core.options.leaseMs });
+    const { claimed, candidates } = await this.#pull(request);
     this.#take(claimed);
     this.#queueClaims ||= claimed.length > 0;
     if (candidates.length > 0) {
       await this.#claim({ ...request, runs: candidates.map(({ run }) => run) });
-      await queue.remove(candidates);
+      // Where that fails they come again.
+      await queue.remove(candidates).catch((error: unknown) => this.#queueFailed(error));
     }
     const pulled = claimed.length + candidates.length;
     this.#queueHinted ||= pulled >= request.limit;
     return pulled;
+  }
+
+  /** A queue only hints: where it cannot be asked, the store can. */
+  async #pull(request: ClaimRequest): Promise<Pulled> {
+    const { queue } = this.#core.providers;
+    try {
+      return await queue.pull({ ...request, visibilityMs: this.#core.options.leaseMs });
+    } catch (error) {
+      if (!this.#core.providers.queueStandsApart) throw error;
+      this.#queueFailed(error);
+      return { claimed: [], candidates: [] };
+    }
+  }
+
+  #queueFailed(error: unknown): void {
+    this.#queueRestsUntil = this.#core.runtime.clock.monotonic() + queuePauseMs;
+    this.#core.log.warn("the queue cannot be reached: due workflows are looked for in the store alone", { error });
   }
 
   #take(claimed: readonly ClaimedWorkflow[]): void {

@@ -5,6 +5,7 @@ import type { Run } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import { systemClock } from "../../runtime/system-runtime.ts";
 import type { HostCore, Runner, RunnerStats } from "../core/host-core.ts";
+import { Offers } from "../core/offers.ts";
 import { BodyTally } from "./body-tally.ts";
 import { Committer } from "./committer.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -36,6 +37,7 @@ export class HostRunner implements Runner {
   readonly #indexer: SearchIndexer | undefined;
   readonly #bodies: BodyTally;
   readonly #hand: Hand;
+  readonly #offers: Offers;
   #state: RunnerStats["state"] = "new";
   #stopping: Promise<void> | undefined;
   #keepAlive: Timer | undefined;
@@ -66,6 +68,7 @@ export class HostRunner implements Runner {
       stray: (origin) => this.#bring(origin),
       lost: (run) => this.#claimLost(run),
     });
+    this.#offers = new Offers(core, { has: (run) => this.#hand.has(run), settled: () => this.#dispatcher.settled() });
     this.#sweeper = new Sweeper(core, { lease: () => this.#lease.lease, poke: () => this.#dispatcher.poke() });
     const { search } = core.providers;
     this.#indexer = search && new SearchIndexer(core, search, { lease: () => this.#lease.lease });
@@ -89,8 +92,11 @@ export class HostRunner implements Runner {
     if (this.#core.runtime.clock === systemClock) this.#keepAlive = systemClock.setTimer(tenYearsMs, () => {});
     const { persistence, queue } = this.#core.providers;
     this.#ends = [
-      persistence.hints(({ runs }) => this.#hinted(runs)),
-      queue.hints(() => this.#dispatcher.pokeQueue()),
+      persistence.hints(({ runs, own }) => {
+        this.#hinted(runs);
+        if (own === true && runs !== undefined) this.#offers.offer(runs);
+      }),
+      queue.hints((runs) => this.#offered(runs)),
       this.#core.registry.onChange(() => this.#dispatcher.poke()),
     ];
     await this.#sweeper.start();
@@ -144,6 +150,7 @@ export class HostRunner implements Runner {
 
   #take(claimed: readonly ClaimedWorkflow[]): void {
     const lease = this.#lease.lease?.id;
+    this.#offers.taken(claimed.map(({ row }) => row.run));
     for (const one of claimed) {
       // Claimed under a lease that has died since: it is for whoever takes over from it.
       if (one.row.owner === lease) this.#bring({ kind: "claimed", claimed: one });
@@ -181,6 +188,15 @@ export class HostRunner implements Runner {
     this.#hand.remove(workflow.run);
     this.#dispatcher.freed();
     this.#checkEmpty();
+  }
+
+  /** Somebody has told the queue. */
+  #offered(runs: readonly Run[] | undefined): void {
+    if (this.#state !== "running") return;
+    if (runs === undefined) this.#hand.checkSoon();
+    for (const run of runs ?? []) this.#hand.get(run)?.poke();
+    const others = runs === undefined || runs.some((run) => !this.#hand.has(run));
+    if (others) this.#dispatcher.pokeQueue();
   }
 
   #hinted(runs: readonly Run[] | undefined): void {

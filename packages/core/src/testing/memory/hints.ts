@@ -39,7 +39,7 @@ export class StoreHints {
   readonly #woken: Set<Run> = new Set();
   #changed = false;
   readonly #hints: Hints<StoreHint> = new Hints(() => {
-    const hint: StoreHint = this.#changed ? {} : { runs: [...this.#woken] };
+    const hint: StoreHint = this.#changed ? {} : { runs: [...this.#woken], own: true };
     this.#woken.clear();
     this.#changed = false;
     return hint;
