@@ -208,12 +208,12 @@ function finishCancelled(turn: Turn, pointer: Pointer, proceed: boolean): void {
   if (began && pointer.kind === "step" && pointer.status === "ready")
     straggler = { saga: sagaAround(turn.draft, pointer.id), until: turn.now + bodyGraceMs };
   if (pointer.child !== null && pointer.status === "waiting") {
-    turn.stopChild({
+    const isThere = turn.stopChild({
       childId: pointer.child.id,
       compensate: turn.pointer(rootPointer)?.ending?.kind !== "terminated" || compensates(turn),
       reason: "its parent stopped it",
     });
-    if (began) straggler = { saga: sagaAround(turn.draft, pointer.id), until: null };
+    if (began && isThere) straggler = { saga: sagaAround(turn.draft, pointer.id), until: null };
   }
   finish(turn, pointer, node, { kind: "cancelled", proceed }, (rest) => ({
     kind: "step-cancelled",

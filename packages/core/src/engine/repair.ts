@@ -8,6 +8,7 @@ import type { RetryBase } from "./inputs.ts";
 import { readyAgain } from "./kinds/step.ts";
 import { rootLine, rootPointer, type Pointer, type WorkflowIdentity, type WorkflowState } from "./state.ts";
 import type { Turn } from "./turn.ts";
+import { isFinal } from "./work.ts";
 
 /** How a workflow goes back, beside where to. */
 export interface GoingBack {
@@ -150,7 +151,9 @@ export function forkState(
   actor: string | undefined,
 ): readonly Entry[] | { readonly refused: string } {
   const state = turns.reduce(evolveTurn, initialState());
-  if (state.pointers.size === 0) return { refused: "the workflow had ended at that point: fork from an earlier seq" };
+  // Where an undoing has failed for good, pointers are left; it has ended all the same.
+  if (state.pointers.size === 0 || isFinal(state))
+    return { refused: "the workflow had ended at that point: fork from an earlier seq" };
   const none: ReadonlySet<number> = new Set();
   const frozen = new Set(state.pointers.keys());
   const base = { step: "", state, frozen, held: none, last: new Map<number, string>(), corrected: false };

@@ -142,11 +142,13 @@ export class Turn {
     this.#startChildren.push(child);
   }
 
-  stopChild(child: ChildStop): void {
+  /** Gives whether it is there, and will tell of its end. */
+  stopChild(child: ChildStop): boolean {
     // One that this very turn was to start is not started at all.
     const starting = this.#startChildren.findIndex((start) => start.childId === child.childId);
     if (starting >= 0) this.#startChildren.splice(starting, 1);
     else this.#stopChildren.push(child);
+    return starting < 0;
   }
 
   /** A child that has ended is to be retried: the workflow waits for it again. */

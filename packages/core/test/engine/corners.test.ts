@@ -4,7 +4,7 @@ import { ExecutionResult } from "../../src/definition/execution-result.ts";
 import type { WorkflowDefinition } from "../../src/definition/definition.ts";
 import type { Block, DefinitionNode, NodeBase, SagaNode, StepNode, WaitNode } from "../../src/definition/nodes.ts";
 import type { RetryBehavior } from "../../src/definition/error-behavior.ts";
-import { evolveTurn } from "../../src/engine/index.ts";
+import { decodeEntries, evolveTurn, forkState } from "../../src/engine/index.ts";
 import { Driver, log } from "./driver.ts";
 
 /** What random programs found, each in its smallest form. Nodes are written down as data: some of these no builder would make. */
@@ -403,5 +403,29 @@ describe("outputs and events", () => {
     const driver = new Driver(define(outer)).start();
     expect((await driver.run()).phase).toBe("failed");
     expect(ran).toEqual(["hook"]);
+  });
+});
+
+describe("what random schedules found", () => {
+  it("does not wait for the end of a child that the turn which stops it was to start", async () => {
+    const driver = new Driver(
+      define(
+        saga("s", block(parallel("p", block(child("c", { onError: retry(1) })), block(wait("w", { timeout: 1_000 }))))),
+      ),
+    ).start();
+    childFails(driver);
+    // The pause before the second child and the wait's time end together.
+    expect((await driver.run({ time: true })).phase).toBe("failed");
+    expect(driver.children.length).toBe(1);
+  });
+
+  it("refuses a fork from where an undoing had failed for good", async () => {
+    const stuck = saga("s", block(step("a", fails)), { compensation: block(step("u", fails)) });
+    const driver = new Driver(define(stuck)).start();
+    expect((await driver.run()).phase).toBe("failed");
+    const turns = driver.journal.map(({ seq, text }) => ({ seq, entries: decodeEntries(text) }));
+    expect(forkState(turns, driver.state.identity, undefined)).toMatchObject({
+      refused: expect.stringContaining("had ended"),
+    });
   });
 });
