@@ -188,7 +188,7 @@ async function count(store: CrashStore, sql: string): Promise<number> {
 }
 
 /** Data with errors as their messages, so that it can be compared with what is expected. */
-function plain(value: unknown): unknown {
+export function plain(value: unknown): unknown {
   if (value instanceof Error) return value.message;
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== "object" || value === null) return value;

@@ -60,6 +60,11 @@ export class CrashStore implements AsyncDisposable {
     return this.#store.query<Row>(sql);
   }
 
+  /** How large the store is. */
+  bytes(): Promise<number> {
+    return this.#store.bytes();
+  }
+
   /** Whether others than a frozen process can write. */
   isWritable(): Promise<boolean> {
     return this.#store.isWritable();

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { inTransaction, sqlite } from "@wfe/sqlite";
 import Database from "better-sqlite3";
@@ -41,6 +42,10 @@ class SqliteStore implements OpenStore {
     } finally {
       database.close();
     }
+  }
+
+  async bytes(): Promise<number> {
+    return [this.#file, `${this.#file}-wal`].reduce((sum, file) => sum + statSync(file).size, 0);
   }
 
   async isWritable(): Promise<boolean> {

@@ -29,6 +29,8 @@ export interface StoreKind {
 export interface OpenStore extends AsyncDisposable {
   /** Asks it past WFE, on a connection of its own; the tables need no schema before their names. */
   query<Row>(sql: string): Promise<Row[]>;
+  /** How large it is. */
+  bytes(): Promise<number>;
   /** Whether others can write: not while a process is frozen in the middle of a write and the store has one lock for all. */
   isWritable(): Promise<boolean>;
   /** What the database itself finds wrong with what it has stored. */

@@ -1,0 +1,58 @@
+import { expect, it } from "vitest";
+import { seedOfThisRun } from "../crash/random.ts";
+import { longRun } from "./long-run.ts";
+import { type Moment, soak } from "./soak/soak.ts";
+
+const MiB = 1024 * 1024;
+
+it("stays as large as it is under a constant load: heap, memory, handles and store", async () => {
+  const seed = seedOfThisRun();
+  const { earlier, later, moments, ...report } = await soak({ seed, minutes: longRun.minutes, perSecond: 20 });
+  const figures = { earlier: middlesOf(earlier), later: middlesOf(later) };
+  console.log(`soak, seed ${seed}: ${JSON.stringify({ ...report, ...figures })}`);
+  console.log(moments.map(line).join("\n"));
+
+  expect({ unfinished: report.unfinished, wrong: report.wrong }).toEqual({ unfinished: 0, wrong: [] });
+  // A load that the machine did not carry would show nothing.
+  expect(report.ended).toBeGreaterThan(report.minutes * 60 * report.perSecond * 0.8);
+  expect(figures.later.unfinished).toBeLessThan(report.perSecond * 10);
+  expect(figures.later.heapBytes).toBeLessThan(figures.earlier.heapBytes * 1.05 + 2 * MiB);
+  expect(figures.later.rssBytes).toBeLessThan(figures.earlier.rssBytes * 1.05 + 8 * MiB);
+  expect(figures.later.openFiles).toBeLessThanOrEqual(figures.earlier.openFiles + 2);
+  expect(figures.later.resources).toBeLessThan(figures.earlier.resources + 20);
+  expect(figures.later.bodiesLeftBehind).toBe(0);
+  // Retention deletes once a minute: a shorter run has not seen it at work.
+  if (report.minutes >= 8) {
+    expect(highest(later, "stored")).toBeLessThan(highest(earlier, "stored") * 1.1);
+    expect(highest(later, "storeBytes")).toBeLessThan(highest(earlier, "storeBytes") * 1.1 + MiB);
+  }
+}, 7_200_000);
+
+type Field = Exclude<keyof Moment, "wrong">;
+
+function middlesOf(moments: readonly Moment[]): Record<Field, number> {
+  const middle = (field: Field): number =>
+    moments.map((moment) => moment[field]).toSorted((a, b) => a - b)[Math.floor(moments.length / 2)] ?? 0;
+  return {
+    minute: middle("minute"),
+    ended: middle("ended"),
+    unfinished: middle("unfinished"),
+    stored: middle("stored"),
+    storeBytes: middle("storeBytes"),
+    heapBytes: middle("heapBytes"),
+    rssBytes: middle("rssBytes"),
+    openFiles: middle("openFiles"),
+    resources: middle("resources"),
+    bodiesLeftBehind: middle("bodiesLeftBehind"),
+  };
+}
+
+function highest(moments: readonly Moment[], field: Field): number {
+  return Math.max(...moments.map((moment) => moment[field]));
+}
+
+function line(moment: Moment): string {
+  const { minute, ended, unfinished, stored, storeBytes, heapBytes, rssBytes, openFiles, resources } = moment;
+  const megabytes = (bytes: number): string => `${(bytes / MiB).toFixed(1)} MiB`;
+  return `minute ${minute.toFixed(1)}: ${ended} ended, ${unfinished} unfinished, ${stored} stored in ${megabytes(storeBytes)}, heap ${megabytes(heapBytes)}, RSS ${megabytes(rssBytes)}, ${openFiles} files, ${resources} resources`;
+}
