@@ -76,7 +76,7 @@ describe.each(stores)("what failed is retried, and nothing else, on $name", (sto
         (b) =>
           b
             .then((_, ctx) => {
-              ran.push(`${ctx.item}`);
+              ran.push(ctx.item);
               if (broken.has(ctx.index)) throw new Error("broken");
               return ctx.index;
             })

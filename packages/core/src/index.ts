@@ -43,7 +43,23 @@ export type { Duration } from "./duration.ts";
 export * from "./errors.ts";
 export { WorkflowHost } from "./host/workflow-host.ts";
 export type { TransactionOptions } from "./host/client/batches.ts";
-export type { Accepted, RetryOptions, SuspendOptions, TerminateOptions } from "./host/client/control.ts";
+export type { BulkOptions, BulkResult } from "./host/client/bulk.ts";
+export type { CheckOptions, CheckResult, StrandedWorkflow } from "./host/client/check.ts";
+export type {
+  Accepted,
+  MigrateOptions,
+  RetryOptions,
+  SkipOptions,
+  SuspendOptions,
+  TerminateOptions,
+} from "./host/client/control.ts";
+export type {
+  ExplainedAction,
+  ExplainedFailure,
+  ExplainedWait,
+  Explanation,
+  Happening,
+} from "./host/client/explain.ts";
 export type { ForkOptions } from "./host/client/fork.ts";
 export type { HostHealth, ProviderHealth } from "./host/client/health.ts";
 export type { HistoryItem } from "./host/client/history.ts";
@@ -54,6 +70,7 @@ export type { WorkflowHostOptions } from "./host/client/host-options.ts";
 export type { ListFilter, ListOptions } from "./host/client/list.ts";
 export type { Published, PublishItem, PublishOptions } from "./host/client/publish.ts";
 export type { StartItem, StartOptions } from "./host/client/start.ts";
+export type { ImportOptions } from "./host/client/transfer.ts";
 export type { WaitOptions } from "./host/client/wait-bounds.ts";
 export type { WorkflowClient } from "./host/client/workflow-client.ts";
 export type { WorkflowHandle } from "./host/client/workflow-handle.ts";

@@ -24,6 +24,13 @@ export type Entry =
       readonly state: StateSnapshot;
       readonly actor?: string;
     }
+  /** It comes from a file: what had not ended is suspended, and reads events from here on. */
+  | {
+      readonly kind: "workflow-imported";
+      readonly identity: WorkflowIdentity;
+      readonly importedAt: number;
+      readonly actor?: string;
+    }
   // A leaf step becomes ready. `input` is there when a map made it (`mapped`).
   | {
       readonly kind: "step-scheduled";

@@ -111,6 +111,8 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       draft.adopt(entry.state);
       Object.assign(draft, { phase: "active", error: null, reason: null, completedAt: null, stuckUndo: null });
       return;
+    case "workflow-imported":
+      return importInto(draft, entry);
     case "step-scheduled":
       return open(draft, entry.pointer, entry.branch, entry.step, entry.node ?? "step", address, {
         status: "ready",
@@ -519,6 +521,22 @@ function patchData(draft: Draft, local: number | undefined, patch: StoredPatch):
   }
   const branch = draft.branches.get(local);
   if (branch !== undefined) draft.setBranch({ ...branch, local: applyPatch(branch.local ?? {}, patch) });
+}
+
+/** Numbers of events are those of another store, and so are children. */
+function importInto(draft: Draft, { identity, importedAt }: Extract<Entry, { kind: "workflow-imported" }>): void {
+  draft.identity = identity;
+  for (const { id } of draft.lines.values()) draft.setLine({ id, cursors: {} });
+  for (const { id, wait, child, status, scope } of draft.pointers.values()) {
+    if (scope !== null) draft.changeScope(id, { joined: {} });
+    if (wait !== null) {
+      const streams = wait.streams.map((stream) => ({ ...stream, since: importedAt }));
+      draft.changePointer(id, { wait: { ...wait, streams } });
+    }
+    if (child !== null && status === "waiting") draft.changePointer(id, { status: "held" });
+  }
+  if (draft.phase === "active")
+    Object.assign(draft, { phase: "suspended", reason: "imported: resume it when the original is gone", error: null });
 }
 
 /** What is held waits for a correction: when it goes on, its input is made of the data as it is then. */

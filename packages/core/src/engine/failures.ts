@@ -2,6 +2,7 @@ import { Draft } from "./draft.ts";
 import type { Entry } from "./entries.ts";
 import { applyEntry, initialState } from "./evolve.ts";
 import { rootPointer, type WorkflowState } from "./state.ts";
+import type { StoredError } from "./stored-error.ts";
 
 /** A turn as it is read back. */
 export interface ReadTurn {
@@ -48,6 +49,8 @@ export interface JournalFacts {
   readonly undone: readonly { readonly saga: number; readonly around: readonly number[]; readonly pointer: number }[];
   /** Just before the workflow began to end. */
   readonly ending: Position | undefined;
+  /** By pointer: the error it failed, or was held, with last; and its child, if it ran one. */
+  readonly errors: ReadonlyMap<number, { readonly error: StoredError; readonly childId: string | undefined }>;
   /** The state after the whole journal. */
   readonly state: WorkflowState;
 }
@@ -76,7 +79,8 @@ export function readFacts(turns: readonly ReadTurn[]): JournalFacts {
   return reader.facts();
 }
 
-class FactsReader {
+/** The same, entry by entry. */
+export class FactsReader {
   readonly #draft = new Draft(initialState());
   readonly #opened: Map<number, Opened> = new Map();
   /** By the branch that ended with it: the causes of its failure. */
@@ -86,6 +90,7 @@ class FactsReader {
   /** Where a container began to end for a reason of its own; and where its last branch ended, in the turn that is read. */
   readonly #endingAt: Map<number, Position> = new Map();
   readonly #joinedAt: Map<number, Position> = new Map();
+  readonly #errors: Map<number, { readonly error: StoredError; readonly childId: string | undefined }> = new Map();
   #undone: { saga: number; around: readonly number[]; pointer: number }[] = [];
   #episode = 0;
   #ending: Position | undefined;
@@ -99,6 +104,7 @@ class FactsReader {
       causes: this.#causes,
       undone: this.#undone,
       ending: this.#ending,
+      errors: this.#errors,
       state: this.#draft.done(),
     };
   }
@@ -111,7 +117,11 @@ class FactsReader {
       case "workflow-retried":
         this.#begin(at.seq);
         break;
+      case "step-held":
+        this.#noteError(entry.pointer, entry.error);
+        break;
       case "step-failed":
+        this.#noteError(entry.pointer, entry.error);
         this.#failed(entry.pointer, entry.step, before);
         break;
       case "hook-ended":
@@ -150,6 +160,10 @@ class FactsReader {
     const after = { seq: at.seq, count: at.index + 1 };
     if (isOpening(entry)) this.#note(entry.pointer, entry.step, entry.branch, after);
     if (entry.kind === "workflow-forked" || entry.kind === "workflow-retried") this.#noteRevived(after);
+  }
+
+  #noteError(pointer: number, error: StoredError): void {
+    this.#errors.set(pointer, { error, childId: this.#draft.pointers.get(pointer)?.child?.id });
   }
 
   /** What failed before was set right, or given up. */

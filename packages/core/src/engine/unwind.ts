@@ -86,6 +86,7 @@ class Unwinding {
       case "attempts-abandoned":
       case "attempt-lost":
       case "workflow-migrated":
+      case "workflow-imported":
         return this.#apply(entry, address);
       case "workflow-started":
       case "workflow-forked":

@@ -12,6 +12,8 @@ import { CorruptedRecordError, WfeError } from "../../errors.ts";
 import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
 import type { Run, StoredTurn, WorkflowRow } from "../../providers/records.ts";
 
+import { turnTimes } from "./imported.ts";
+
 /** Turns in one read of a journal. */
 const turnsPerRead = 500;
 
@@ -48,7 +50,7 @@ export async function foldUpTo(
     const turns = await persistence.turns(run, { from: folded.state.seq + 1, to: seq, limit: turnsPerRead });
     const last = turns.at(-1);
     if (last === undefined) return undefined;
-    at = last.at;
+    at = turnTimes(loaded.row)(last);
     folded = fold(folded, turns, loaded.row.id);
   }
   return { row: loaded.row, ...folded, at };

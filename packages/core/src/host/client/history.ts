@@ -3,7 +3,9 @@ import { decodeEntries, type Entry, type EntryKind, type StoredError } from "../
 import { InvalidOptionError, WorkflowNotFoundError } from "../../errors.ts";
 import type { StoredTurn, WaitingFor, WorkflowRow } from "../../providers/records.ts";
 import type { ClientShared } from "./client-shared.ts";
+import { turnTimes, type TurnTime } from "./imported.ts";
 import { checkId } from "./names.ts";
+import { openings, type FoundEntry } from "./openings.ts";
 import { checkPage } from "./pages.ts";
 import type { Page, PageOptions } from "./workflow-views.ts";
 
@@ -24,6 +26,8 @@ export interface HistoryItem {
   /** Tells the occurrences of a step apart, in loops and items; the root of its idempotency key. */
   readonly executionId?: string;
   readonly attempt?: number;
+  /** From when an execution (or the workflow) began to its end, pauses and retries included; on what ends one. */
+  readonly durationMs?: number;
   /** Who asked for it: `host.as(actor)`. */
   readonly actor?: string;
   readonly error?: StoredError;
@@ -51,8 +55,10 @@ export interface HistoryItem {
     readonly version?: number;
     readonly status?: string;
   };
-  /** The number of an iteration. */
+  /** The number of an iteration, or of the item that was replaced. */
   readonly index?: number;
+  /** What an item was replaced by. */
+  readonly item?: unknown;
   /** Which of a step's sequences it is about: `onFailure`, `ensure`, `compensation`, `onTimeout`. */
   readonly hook?: string;
   /** The call that was applied or refused: `suspend`, `retry`, `set-data`... */
@@ -60,6 +66,8 @@ export interface HistoryItem {
   readonly forkedFrom?: { readonly workflowId: string; readonly seq: number };
   /** The version that a workflow was migrated to. */
   readonly version?: number;
+  /** The new ids of steps that a migration has renamed. */
+  readonly steps?: Readonly<Record<string, string>>;
 }
 
 /** A page of a workflow's history, oldest first. */
@@ -75,17 +83,21 @@ export async function readHistory(
   if (row === undefined) throw new WorkflowNotFoundError(id, namespace);
 
   // One turn more than can be needed tells whether there is a further page.
-  const turns = await shared.core.providers.persistence.turns(row.run, { from: from.seq, limit: limit + 1 });
-  const items: HistoryItem[] = [];
+  const { persistence } = shared.core.providers;
+  const turns = await persistence.turns(row.run, { from: from.seq, limit: limit + 1 });
+  const found: FoundEntry[] = [];
+  const timeOf = turnTimes(row);
+  let next: string | undefined;
   for (const turn of turns) {
     const entries = decodeEntries(turn.entriesText);
-    for (let index = turn.seq === from.seq ? from.index : 0; index < entries.length; index++) {
-      if (items.length === limit) return { items, cursor: `${turn.seq}.${index}` };
+    for (let index = turn.seq === from.seq ? from.index : 0; index < entries.length && next === undefined; index++) {
       const entry = entries[index];
-      if (entry !== undefined) items.push(historyItem(row, turn, entry));
+      if (found.length === limit) next = `${turn.seq}.${index}`;
+      else if (entry !== undefined) found.push({ turn, entry });
     }
   }
-  return { items, cursor: undefined };
+  const openedAt = await openings(persistence, row, found, timeOf);
+  return { items: found.map(({ turn, entry }) => historyItem(row, turn, entry, { openedAt, timeOf })), cursor: next };
 }
 
 /** `seq.index` of the first item of the page. */
@@ -130,11 +142,19 @@ interface EntryFields {
   readonly status?: string;
   readonly open?: { readonly index?: number } | readonly unknown[];
   readonly hook?: string;
+  readonly index?: number;
+  readonly item?: unknown;
+  readonly steps?: Readonly<Record<string, string>>;
   readonly delivery?: string;
   readonly from?: string | { readonly workflowId: string; readonly seq: number };
 }
 
-function historyItem(row: WorkflowRow, turn: StoredTurn, entry: Entry): HistoryItem {
+function historyItem(
+  row: WorkflowRow,
+  turn: StoredTurn,
+  entry: Entry,
+  { openedAt, timeOf }: { readonly openedAt: ReadonlyMap<Entry, number>; readonly timeOf: TurnTime },
+): HistoryItem {
   const fields = entry as EntryFields;
   const undone =
     fields.record ?? (fields.undone === undefined ? undefined : { pointer: fields.undone, step: fields.undoneStep });
@@ -144,12 +164,13 @@ function historyItem(row: WorkflowRow, turn: StoredTurn, entry: Entry): HistoryI
   const isStep = stepId !== undefined && stepId !== "";
   const item: { -readonly [Key in keyof HistoryItem]: HistoryItem[Key] | undefined } = {
     seq: turn.seq,
-    at: turn.at,
+    at: timeOf(turn),
     kind: entry.kind,
     host: turn.host,
     stepId: isStep ? stepId : undefined,
     executionId: isStep && pointer !== undefined ? `${row.uid}.${pointer}` : undefined,
     attempt: fields.attempt,
+    durationMs: durationOf(timeOf(turn), openedAt.get(entry)),
     actor: fields.actor,
     error: fields.error,
     reason: fields.reason ?? undefined,
@@ -158,14 +179,15 @@ function historyItem(row: WorkflowRow, turn: StoredTurn, entry: Entry): HistoryI
     event: eventOf(fields),
     waitingFor: waitingForOf(fields),
     child: childOf(fields),
-    index: fields.open !== undefined && "index" in fields.open ? fields.open.index : undefined,
+    index: fields.index ?? (fields.open !== undefined && "index" in fields.open ? fields.open.index : undefined),
     hook: fields.hook,
     call: fields.delivery,
     forkedFrom: typeof fields.from === "object" ? fields.from : undefined,
     version: fields.childId === undefined ? fields.version : undefined,
+    steps: fields.steps,
   };
   // These may be undefined and there all the same: a step that returned nothing has an output.
-  for (const key of ["input", "output", "data"] as const) if (key in fields) item[key] = handOut(fields[key]);
+  for (const key of ["input", "output", "data", "item"] as const) if (key in fields) item[key] = handOut(fields[key]);
   for (const key of Object.keys(item) as (keyof HistoryItem)[]) {
     if (item[key] === undefined && !(key in fields)) delete item[key];
   }
@@ -195,4 +217,8 @@ function childOf({ childId, definitionId, version, status }: EntryFields): Histo
     ...(version === undefined ? {} : { version }),
     ...(status === undefined ? {} : { status }),
   };
+}
+
+function durationOf(endedAt: number, openedAt: number | undefined): number | undefined {
+  return openedAt === undefined ? undefined : Math.max(0, endedAt - openedAt);
 }

@@ -63,11 +63,16 @@ export async function listWorkflows(
 export function countWorkflows(shared: ClientShared, namespace: string, filter: ListFilter): Promise<number> {
   checkObject("the filter of `countWorkflows`", filter);
   refuseUnknown("the filter of `countWorkflows`", filter, filterNames);
-  const stored = storedFilter(namespace, filter);
+  return countStored(shared, storedFilter(namespace, filter));
+}
+
+export function countStored(shared: ClientShared, stored: WorkflowFilter): Promise<number> {
   return shared.store.persistently(() => shared.core.providers.persistence.count(stored));
 }
 
-function storedFilter(namespace: string, filter: ListFilter): WorkflowFilter {
+/** The filter, checked. */
+export function storedFilter(namespace: string, filter: ListFilter): WorkflowFilter {
+  refuseUnknown("the filter", filter, filterNames);
   const { definitionId, version, status, tag, createdAfter, createdBefore, waitingForEvent } = filter;
   if (version !== undefined && !Number.isInteger(version))
     throw new InvalidOptionError(`\`version\` must be a whole number, got ${describeValue(version)}`);

@@ -5,6 +5,8 @@ import { InvalidOptionError } from "../../errors.ts";
 import type { LifecycleEvent, LifecycleEventType } from "../../providers/lifecycle-publisher.ts";
 import type { LifecycleListener } from "../lifecycle-hub.ts";
 import type { TransactionOptions } from "./batches.ts";
+import { deliverAll, type BulkOptions, type BulkResult } from "./bulk.ts";
+import { checkDefinitions, type CheckOptions, type CheckResult } from "./check.ts";
 import type { ClientShared } from "./client-shared.ts";
 import {
   deliver,
@@ -23,6 +25,7 @@ import {
   type TerminateOptions,
 } from "./control.ts";
 import { EventStream } from "./event-stream.ts";
+import { explain, type Explanation } from "./explain.ts";
 import { fork, type ForkOptions } from "./fork.ts";
 import { health, type HostHealth } from "./health.ts";
 import { readHistory, type HistoryItem } from "./history.ts";
@@ -34,6 +37,7 @@ import { checkName, describeValue } from "./names.ts";
 import { publish, publishAll, type PublishItem, type PublishOptions, type Published } from "./publish.ts";
 import { readStateAt, readWorkflow } from "./read-workflow.ts";
 import { countSearch, reindex, searchWorkflows, type SearchCount, type SearchOptions } from "./search.ts";
+import { exportLines, importFile, type ImportOptions } from "./transfer.ts";
 import { start, startAll, type StartItem, type StartOptions } from "./start.ts";
 import { workflowHandle, type WorkflowHandle } from "./workflow-handle.ts";
 import type { Page, PageOptions, PastState, WorkflowData, WorkflowDetails, WorkflowSummary } from "./workflow-views.ts";
@@ -214,6 +218,39 @@ export class WorkflowClient {
     return this.#shared.call(() => readHistory(this.#shared, this.namespace, id, options));
   }
 
+  /**
+   * A workflow in words: what happened, why it failed, what it waits for and until when, and what can be done about it; as text, and
+   * as what the text is made of. Costs a reading of the history. Rejects with `WorkflowNotFoundError`.
+   */
+  explain(id: string): Promise<Explanation> {
+    return this.#shared.call(() => explain(this.#shared, this.namespace, id));
+  }
+
+  /**
+   * A workflow with its history as the text of a file, in JSON lines: to keep it, to look at it elsewhere, or to move it. Rejects with
+   * `WorkflowNotFoundError`.
+   */
+  exportWorkflow(id: string): Promise<string> {
+    return this.#shared.call(async () => {
+      const lines: string[] = [];
+      for await (const line of exportLines(this.#shared, { namespace: this.namespace, id })) lines.push(line);
+      return lines.join("");
+    });
+  }
+
+  /**
+   * Stores the workflow of such a file, with its history. One that had not ended is suspended: resume it when the original is gone.
+   *
+   * Rejects with `WorkflowIdConflictError` where there is a workflow of its id, `CorruptedRecordError` or `NewerFormatError` where the
+   * file cannot be used; then nothing is stored.
+   */
+  importWorkflow(file: string | Uint8Array, options: ImportOptions = {}): Promise<WorkflowHandle> {
+    return this.#shared.call(async () => {
+      const id = await importFile(this.#shared, this.namespace, file, options, this.#actor);
+      return workflowHandle(this.#shared, this.namespace, id, true);
+    });
+  }
+
   /** A workflow as it was after turn `seq` of its history. Costs a reading of the history up to there. */
   stateAt(id: string, seq: number): Promise<PastState> {
     return this.#shared.call(() => readStateAt(this.#shared, this.namespace, id, seq));
@@ -266,6 +303,61 @@ export class WorkflowClient {
    */
   setItem(id: string, stepId: string, index: number, item: unknown): Promise<Accepted> {
     return this.#deliver(id, () => setItemDelivery(this.#shared, stepId, index, item));
+  }
+
+  /**
+   * `retryWorkflow` for all workflows that match and have failed or are suspended. `preview` counts them, and does nothing.
+   *
+   * As the calls for many that follow, it resolves when all calls are stored. Rejects with `InvalidOptionError` where the filter is
+   * empty, so that a forgotten one does not mean everything.
+   */
+  retryWorkflows(filter: ListFilter, options: RetryOptions & BulkOptions = {}): Promise<BulkResult> {
+    const { preview, limit, ...own } = options;
+    return this.#deliverAll(filter, { preview, limit }, () => retryDelivery(own));
+  }
+
+  /** `suspendWorkflow` for all that match and are under way. */
+  suspendWorkflows(filter: ListFilter, options: SuspendOptions & BulkOptions = {}): Promise<BulkResult> {
+    const { preview, limit, ...own } = options;
+    return this.#deliverAll(filter, { preview, limit }, () => suspendDelivery(own));
+  }
+
+  /** `resumeWorkflow` for all that match and are suspended. */
+  resumeWorkflows(filter: ListFilter, options: BulkOptions = {}): Promise<BulkResult> {
+    return this.#deliverAll(filter, options, () => ({ kind: "resume" }));
+  }
+
+  /** `terminateWorkflow` for all that match and have not ended. */
+  terminateWorkflows(filter: ListFilter, options: TerminateOptions & BulkOptions = {}): Promise<BulkResult> {
+    const { preview, limit, ...own } = options;
+    return this.#deliverAll(filter, { preview, limit }, () => terminateDelivery(own));
+  }
+
+  /** `setData` for all that match, whatever their status. */
+  setDataOf(
+    filter: ListFilter,
+    patch: Readonly<Record<string, unknown>>,
+    options: BulkOptions = {},
+  ): Promise<BulkResult> {
+    return this.#deliverAll(filter, options, () => setDataDelivery(this.#shared, patch));
+  }
+
+  /** `migrateWorkflow` for all that match, whatever their status. */
+  migrateWorkflows(
+    filter: ListFilter,
+    toVersion: number,
+    options: MigrateOptions & BulkOptions = {},
+  ): Promise<BulkResult> {
+    const { preview, limit, ...own } = options;
+    return this.#deliverAll(filter, { preview, limit }, () => migrateDelivery(toVersion, own));
+  }
+
+  /**
+   * Which workflows that are under way could not go on with these definitions, before they are deployed. Neither registers them nor
+   * changes anything.
+   */
+  check(definitions: readonly WorkflowDefinition[], options: CheckOptions = {}): Promise<CheckResult> {
+    return this.#shared.call(() => checkDefinitions(this.#shared, this.namespace, definitions, options));
   }
 
   /**
@@ -330,11 +422,20 @@ export class WorkflowClient {
     );
   }
 
+  #deliverAll(
+    filter: ListFilter,
+    { preview, limit }: { readonly preview?: boolean | undefined; readonly limit?: number | undefined },
+    unsigned: () => Delivery,
+  ): Promise<BulkResult> {
+    const options = { ...(preview === undefined ? {} : { preview }), ...(limit === undefined ? {} : { limit }) };
+    return this.#shared.call(() => deliverAll(this.#shared, this.namespace, filter, options, this.#signed(unsigned())));
+  }
+
+  #signed(delivery: Delivery): Delivery {
+    return this.#actor === undefined ? delivery : ({ ...delivery, actor: this.#actor } as Delivery);
+  }
+
   #deliver(id: string, unsigned: () => Delivery): Promise<Accepted> {
-    return this.#shared.call(() => {
-      const delivery = unsigned();
-      const signed = this.#actor === undefined ? delivery : ({ ...delivery, actor: this.#actor } as Delivery);
-      return deliver(this.#shared, { namespace: this.namespace, id }, signed);
-    });
+    return this.#shared.call(() => deliver(this.#shared, { namespace: this.namespace, id }, this.#signed(unsigned())));
   }
 }

@@ -16,6 +16,8 @@ export interface StartRecord {
   readonly depth: number;
   /** Children: the parent's id. Its run and pointer are in the row. */
   readonly parentId?: string;
+  /** Imported ones: when their turns were stored first, by seq. */
+  readonly importedTimes?: readonly number[];
 }
 
 export function encodeStartRecord(record: StartRecord): string {

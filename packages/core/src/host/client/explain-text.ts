@@ -1,0 +1,55 @@
+import type { WorkflowRow } from "../../providers/records.ts";
+import type { Explanation } from "./explain.ts";
+
+interface Surroundings {
+  readonly parent: WorkflowRow | undefined;
+  readonly reason: string | null;
+  /** Whether the definition is registered here. */
+  readonly known: boolean;
+}
+
+/** The explanation as text, for a terminal or a page. */
+export function explainText(told: Omit<Explanation, "text">, { parent, reason, known }: Surroundings): string {
+  const lines = [
+    `Workflow \`${told.id}\` (${told.definitionId}, version ${told.version}) is ${told.status}${reasonOf(reason)}.`,
+  ];
+  if (parent !== undefined) lines.push(`It is a child of \`${parent.id}\`, which is ${parent.status}.`);
+  if (!known) lines.push("Its definition is not registered here, so names of steps are their ids.");
+  lines.push("", "What happened:", ...told.happened.map(({ at, text }) => `  ${time(at)}  ${text}`));
+  if (told.failures.length > 0) {
+    lines.push("", "Why:");
+    for (const { workflowId, stepId, item, attempt, error } of told.failures) {
+      const where = [
+        stepId === "" ? "the workflow" : `step \`${stepId}\``,
+        ...(item.length === 0 ? [] : [`item ${item.join(", ")}`]),
+        ...(attempt === undefined ? [] : [`attempt ${attempt}`]),
+        ...(workflowId === told.id ? [] : [`of child \`${workflowId}\``]),
+      ];
+      lines.push(`  ${where.join(", ")}: ${error.name}: ${error.message}`);
+    }
+  }
+  if (told.waitsFor.length > 0) {
+    lines.push("", "What it waits for:");
+    for (const { text, until } of told.waitsFor)
+      lines.push(`  ${text}${until === undefined ? "" : `, until ${time(until)}`}`);
+  }
+  if (told.actions.length > 0) {
+    lines.push("", "What can be done:");
+    for (const action of told.actions) lines.push(`  ${callOf(action)}  ${action.text}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function reasonOf(reason: string | null): string {
+  return reason === null ? "" : `: ${reason.replace(/\.$/u, "")}`;
+}
+
+function callOf({ call, arguments: args }: Explanation["actions"][number]): string {
+  const given = args.map((one) => JSON.stringify(one));
+  const open = call === "setData" || call === "setItem" || call === "publishEvent" || call === "skipStep";
+  return `${call}(${[...given, ...(open ? ["..."] : [])].join(", ")})`;
+}
+
+function time(at: number): string {
+  return new Date(at).toISOString();
+}

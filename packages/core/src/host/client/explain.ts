@@ -1,0 +1,388 @@
+import type { WorkflowDefinition } from "../../definition/definition.ts";
+import { FactsReader, indexesAround, type JournalFacts } from "../../engine/failures.ts";
+import { decodeEntries, isFinal, reviveError, stepsOf, type Entry, type StoredError } from "../../engine/index.ts";
+import { executionId, rootPointer, type Pointer, type WorkflowState } from "../../engine/state.ts";
+import { WorkflowNotFoundError } from "../../errors.ts";
+import type { WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
+import { decodeStartRecord } from "../core/start-record.ts";
+import type { ClientShared } from "./client-shared.ts";
+import { turnTimes } from "./imported.ts";
+import { explainText } from "./explain-text.ts";
+import { foldNow } from "./fold.ts";
+import { checkId } from "./names.ts";
+
+/** A workflow in words: what happened, what it waits for, and what can be done about it. */
+export interface Explanation {
+  readonly id: string;
+  readonly definitionId: string;
+  readonly version: number;
+  readonly status: WorkflowStatus;
+  /** All that follows, as a person would say it. */
+  readonly text: string;
+  readonly happened: readonly Happening[];
+  /** What it failed of, or was suspended for; of a child, what that failed of. */
+  readonly failures: readonly ExplainedFailure[];
+  readonly waitsFor: readonly ExplainedWait[];
+  readonly actions: readonly ExplainedAction[];
+}
+
+/** Something worth telling, oldest first: not every step, but starts, ends, failures and what people did. */
+export interface Happening {
+  readonly at: number;
+  readonly text: string;
+}
+
+export interface ExplainedFailure {
+  /** The workflow whose step failed: this one, or a child of it. */
+  readonly workflowId: string;
+  readonly stepId: string;
+  /** The numbers of the items and iterations around it, outermost first. */
+  readonly item: readonly number[];
+  readonly executionId: string;
+  readonly attempt: number | undefined;
+  readonly at: number | undefined;
+  readonly error: Error;
+}
+
+export interface ExplainedWait {
+  readonly kind: "event" | "time" | "retry" | "child" | "step" | "host" | "person" | "parent";
+  readonly stepId: string | undefined;
+  readonly item: readonly number[];
+  /** Milliseconds since the epoch: when it goes on by itself at the latest. */
+  readonly until: number | undefined;
+  readonly text: string;
+}
+
+/** A call that makes sense now. */
+export interface ExplainedAction {
+  /** The method of the host, such as `retryWorkflow`. */
+  readonly call: string;
+  /** Its arguments, ready to be used but for what only a person knows: that is left out. */
+  readonly arguments: readonly unknown[];
+  readonly text: string;
+}
+
+/** How far down failures are followed into children. */
+const deepestChild = 5;
+const turnsPerRead = 500;
+/** Of waits of one kind, such as those of many items, so many are named. */
+const mostNamed = 20;
+const mostHappenings = 50;
+
+/** Reads the whole history, since what failed may be anywhere in it. */
+export async function explain(shared: ClientShared, namespace: string, id: string): Promise<Explanation> {
+  checkId(id);
+  const told = await tell(shared, namespace, id, 0);
+  if (told === undefined) throw new WorkflowNotFoundError(id, namespace);
+  return told;
+}
+
+async function tell(
+  shared: ClientShared,
+  namespace: string,
+  id: string,
+  depth: number,
+): Promise<Explanation | undefined> {
+  const row = await shared.store.find({ namespace, id });
+  const folded = row === undefined ? undefined : await foldNow(shared.core.providers.persistence, row.run);
+  if (row === undefined || folded === undefined) return undefined;
+  const { facts, happened } = await readJournal(shared, row);
+  const { state } = folded;
+  const begun = state.seq >= 0;
+  const definition = shared.core.registry.get(row.definitionId, begun ? state.identity.version : row.version);
+  const failures = await failuresOf(shared, namespace, facts, state, depth);
+  const waitsFor = begun ? waitsOf(shared, row, state, definition) : [waitsForHost(shared, row)];
+  const parentId = begun ? state.identity.parent?.workflowId : decodeStartRecord(row.startText).parentId;
+  const parent = parentId === undefined ? undefined : await shared.store.find({ namespace, id: parentId });
+  const actions = begun ? actionsOf(id, state, facts, failures, waitsFor, parent) : [];
+  const steps = { completed: 0, failed: 0 };
+  for (const { status, runs } of stepsOf(folded.summary)) {
+    if (status === "completed") steps.completed += runs;
+    if (status === "failed") steps.failed += 1;
+  }
+  const explanation = {
+    id,
+    definitionId: row.definitionId,
+    version: begun ? state.identity.version : row.version,
+    status: begun && isFinal(state) ? (state.phase as WorkflowStatus) : statusOf(row, state),
+    happened,
+    failures,
+    waitsFor,
+    actions,
+  };
+  return {
+    ...explanation,
+    text: explainText(explanation, { parent, reason: state.reason, known: definition !== undefined }),
+  };
+}
+
+function statusOf(row: WorkflowRow, state: WorkflowState): WorkflowStatus {
+  if (state.phase === "suspended") return "suspended";
+  return row.status === "suspended" ? row.status : row.status === "waiting" ? "waiting" : "runnable";
+}
+
+async function readJournal(
+  shared: ClientShared,
+  row: WorkflowRow,
+): Promise<{ readonly facts: JournalFacts; readonly happened: readonly Happening[] }> {
+  const { persistence } = shared.core.providers;
+  const reader = new FactsReader();
+  const happened: Happening[] = [];
+  const timeOf = turnTimes(row);
+  for (let from = 0; ;) {
+    const turns = await persistence.turns(row.run, { from, limit: turnsPerRead });
+    const last = turns.at(-1);
+    if (last === undefined) break;
+    for (const turn of turns) {
+      for (const [index, entry] of decodeEntries(turn.entriesText).entries()) {
+        reader.read(entry, { seq: turn.seq, index });
+        const text = happening(entry, turn.host);
+        if (text !== undefined) happened.push({ at: timeOf(turn), text });
+      }
+    }
+    from = last.seq + 1;
+  }
+  const most = Math.floor(mostHappenings / 2);
+  const left = happened.length - 2 * most;
+  const middle = happened[most];
+  if (left <= 0 || middle === undefined) return { facts: reader.facts(), happened };
+  const cut = { at: middle.at, text: `(${left} more: see \`history\`)` };
+  return { facts: reader.facts(), happened: [...happened.slice(0, most), cut, ...happened.slice(-most)] };
+}
+
+/** What of an entry is worth telling. */
+function happening(entry: Entry, host: string): string | undefined {
+  const by = "actor" in entry && entry.actor !== undefined ? ` by ${entry.actor}` : "";
+  switch (entry.kind) {
+    case "workflow-started":
+      return `started, and run by host ${host}`;
+    case "workflow-forked":
+      return `forked from \`${entry.from.workflowId}\` after turn ${entry.from.seq}${by}`;
+    case "workflow-imported":
+      return `imported from a file${by}`;
+    case "step-failed":
+      return `step \`${entry.step}\` failed: ${entry.error.message}`;
+    case "step-held":
+      return `step \`${entry.step}\` failed and is held: ${entry.error.message}`;
+    case "undo-started":
+      return entry.pointer === rootPointer ? "undoing began" : `undoing of \`${entry.step}\` began`;
+    case "undo-completed":
+      return `step \`${entry.undoneStep}\` was undone`;
+    case "undo-failed":
+      return `undoing step \`${entry.undoneStep}\` failed: ${entry.error.message}`;
+    case "workflow-suspended":
+      return `suspended${by}${entry.reason === null ? "" : `: ${entry.reason}`}`;
+    case "workflow-resumed":
+      return `resumed${by}`;
+    case "workflow-retried":
+      return `retried from step \`${entry.from}\`${by}`;
+    case "data-set":
+      return `data set${by}: ${entry.patch.map(({ key }) => key).join(", ") || "nothing"}`;
+    case "item-set":
+      return `item ${entry.index} of \`${entry.step}\` replaced${by}`;
+    case "step-skipped":
+      return `step \`${entry.step}\` skipped${by}`;
+    case "child-awaited":
+      return `waits again for child \`${entry.childId}\`, which is retried${by}`;
+    case "workflow-migrated":
+      return `migrated to version ${entry.version}${by}`;
+    case "delivery-refused":
+      return `\`${entry.delivery}\` refused${by}: ${entry.reason}`;
+    case "taken-over":
+      return `host ${host} took it over from one that had died`;
+    case "workflow-completed":
+      return "completed";
+    case "workflow-failed":
+      return `failed: ${entry.error.message}`;
+    case "workflow-terminated":
+      return `terminated${entry.reason === null ? "" : `: ${entry.reason}`}`;
+    default:
+      return undefined;
+  }
+}
+
+async function failuresOf(
+  shared: ClientShared,
+  namespace: string,
+  { causes, opened, errors }: JournalFacts,
+  state: WorkflowState,
+  depth: number,
+): Promise<readonly ExplainedFailure[]> {
+  const live = state.phase === "failed" || state.phase === "terminated" ? causes.map(({ pointer }) => pointer) : [];
+  const held = [...state.pointers.values()].filter(({ status }) => status === "held").map(({ id }) => id);
+  const failures: ExplainedFailure[] = [];
+  for (const pointer of [...live, ...held].slice(0, mostNamed)) {
+    const childId = state.pointers.get(pointer)?.child?.id ?? errors.get(pointer)?.childId;
+    const child =
+      childId === undefined || depth >= deepestChild ? undefined : await tell(shared, namespace, childId, depth + 1);
+    if (child !== undefined && child.failures.length > 0) {
+      failures.push(...child.failures);
+      continue;
+    }
+    const failed = errors.get(pointer);
+    const place = opened.get(pointer);
+    if (failed === undefined || place === undefined) continue;
+    failures.push({
+      workflowId: state.identity.id,
+      stepId: place.step,
+      item: place.indexes,
+      executionId: executionId(state, pointer),
+      attempt: failed.error.attempt,
+      at: undefined,
+      error: reviveError(failed.error),
+    });
+  }
+  return failures.length === 0 && state.error !== null ? [failureOf(state, state.error)] : failures;
+}
+
+function failureOf(state: WorkflowState, error: StoredError): ExplainedFailure {
+  return {
+    workflowId: state.identity.id,
+    stepId: error.stepId ?? "",
+    item: [],
+    executionId: "",
+    attempt: error.attempt,
+    at: state.completedAt ?? undefined,
+    error: reviveError(error),
+  };
+}
+
+function waitsForHost({ core }: ClientShared, row: WorkflowRow): ExplainedWait {
+  const { definitionId, version } = row;
+  const here = core.registry.get(definitionId, version) === undefined ? ", which this one has not" : "";
+  const later = row.dueAt !== null && row.dueAt > core.engineNow();
+  return {
+    kind: "host",
+    stepId: undefined,
+    item: [],
+    until: later ? (row.dueAt ?? undefined) : undefined,
+    text: later ? "its start" : `a host that runs and has \`${definitionId}\` version ${version}${here}`,
+  };
+}
+
+function waitsOf(
+  shared: ClientShared,
+  row: WorkflowRow,
+  state: WorkflowState,
+  definition: WorkflowDefinition | undefined,
+): readonly ExplainedWait[] {
+  if (isFinal(state)) return [];
+  const waits: ExplainedWait[] = [];
+  if (state.phase === "suspended")
+    waits.push({
+      kind: "person",
+      stepId: undefined,
+      item: [],
+      until: undefined,
+      text: "somebody to resume or retry it",
+    });
+  const now = shared.core.engineNow();
+  const unowned = row.owner === null && row.dueAt !== null && row.dueAt <= now;
+  if (state.phase === "active" && unowned) waits.push(waitsForHost(shared, row));
+  for (const pointer of state.pointers.values()) {
+    const wait = waitOf(state, pointer, definition);
+    if (wait !== undefined && waits.length < mostNamed) waits.push(wait);
+  }
+  for (const { pointer, until } of state.stragglers.values())
+    waits.push({
+      kind: until === null ? "child" : "step",
+      stepId: undefined,
+      item: [],
+      until: until ?? undefined,
+      text: `execution ${executionId(state, pointer)}, which was stopped, to end before undoing goes on`,
+    });
+  return waits;
+}
+
+function waitOf(
+  state: WorkflowState,
+  pointer: Pointer,
+  definition: WorkflowDefinition | undefined,
+): ExplainedWait | undefined {
+  const { id, step, status, kind, wait, child, dueAt, attempt } = pointer;
+  if (id === rootPointer) return undefined;
+  const item = indexesAround(state, pointer.branch);
+  const name = definition?.index.places.get(step)?.node.name ?? step;
+  const where = `\`${name}\`${item.length === 0 ? "" : ` (item ${item.join(", ")})`}`;
+  const at = { stepId: step, item, until: wait?.until ?? dueAt ?? undefined };
+  switch (status) {
+    case "waiting":
+      if (child !== null) return { ...at, kind: "child", text: `${where}: child workflow \`${child.id}\` to end` };
+      return {
+        ...at,
+        kind: "event",
+        text: `${where}: ${(wait?.streams ?? [])
+          .filter(({ label }) => !Object.hasOwn(wait?.got ?? {}, label))
+          .map(({ name: event, key }) => `event \`${event}\` with key \`${key}\``)
+          .join(wait?.mode === "all" ? " and " : " or ")}`,
+      };
+    case "sleeping":
+      return kind === "step" || kind === "saga" || kind === "run-workflow"
+        ? { ...at, kind: "retry", text: `${where}: attempt ${attempt}` }
+        : { ...at, kind: "time", text: `${where}: time to pass` };
+    case "ready":
+      return { ...at, kind: "step", text: `${where}: attempt ${attempt} to run and end` };
+    case "held":
+      return { ...at, kind: "person", text: `${where}: somebody to retry or skip it, since it failed` };
+    case "open":
+    case "hook":
+    case "undoing":
+      return undefined;
+  }
+}
+
+function actionsOf(
+  id: string,
+  state: WorkflowState,
+  facts: JournalFacts,
+  failures: readonly ExplainedFailure[],
+  waits: readonly ExplainedWait[],
+  parent: WorkflowRow | undefined,
+): readonly ExplainedAction[] {
+  const actions: ExplainedAction[] = [];
+  const add = (call: string, args: readonly unknown[], text: string): void =>
+    void actions.push({ call, arguments: args, text });
+  if (state.stuckUndo !== null) {
+    add("retryWorkflow", [id], "repeat the undoing that failed, and undo the rest");
+    add("terminateWorkflow", [id], "end it where it stands, and leave the rest done");
+    return actions;
+  }
+  const failed = state.phase === "failed" || state.phase === "terminated";
+  const own = failures.find(({ workflowId }) => workflowId === id);
+  const inner = failures.find(({ workflowId }) => workflowId !== id);
+  if (inner !== undefined)
+    add("explain", [inner.workflowId], "see the child that failed; when it is retried, this workflow goes on");
+  if (failed || state.phase === "suspended") {
+    if (own !== undefined) {
+      add("setData", [id], "correct its data; the keys that are given are set");
+      if (own.item.length > 0) add("setItem", [id], "correct the item, whose collection was fixed on entry");
+    }
+    const goesOn =
+      facts.undone.length > 0
+        ? "begin again at the earliest step that was undone"
+        : "run again what failed, and nothing else";
+    add("retryWorkflow", [id], state.phase === "suspended" ? "go on, with new retries for what failed" : goesOn);
+    if (own !== undefined && own.item.length > 0)
+      add("retryWorkflow", [id, { from: own.stepId, item: [...own.item] }], "retry that item alone");
+    if (own !== undefined && own.stepId !== "")
+      add("skipStep", [id, own.stepId], "give the step its output by hand, and go on");
+  }
+  if (failed || state.phase === "completed")
+    add(
+      "forkWorkflow",
+      [id, { at: Math.max(0, state.seq - 1) }],
+      "run it again from any point of its history, as another workflow",
+    );
+  if (state.phase === "active") {
+    const event = waits.find(({ kind }) => kind === "event");
+    if (event !== undefined) add("publishEvent", [], "publish what it waits for");
+    const skippable = waits.find(({ stepId, kind }) => stepId !== undefined && kind !== "step");
+    if (skippable?.stepId !== undefined)
+      add("skipStep", [id, skippable.stepId], "give a step its output by hand, and go on");
+    add("suspendWorkflow", [id], "stop it until it is resumed");
+  }
+  if (!failed && state.phase !== "completed")
+    add("terminateWorkflow", [id], "end it; with `compensate`, what was done is undone first");
+  if (parent !== undefined) add("explain", [parent.id], `see its parent, which is ${parent.status}`);
+  return actions;
+}
