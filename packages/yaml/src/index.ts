@@ -1,1 +1,12 @@
+export { loadWorkflow, loadWorkflows, parseWorkflow, parseWorkflows, validateFile, validateText } from "./load/load.ts";
+export type { LoadOptions, ParseOptions } from "./load/options.ts";
+export type { SecretSource } from "./running/secrets.ts";
+export { fileCache, memoryCache } from "./running/step-cache.ts";
+export type { StepCache } from "./running/step-cache.ts";
+export { formatProblems } from "./source/formats.ts";
+export type { ProblemFormat } from "./source/formats.ts";
+export type { Variables } from "./source/fill-variables.ts";
+export { InvalidWorkflowFileError } from "./source/invalid-workflow-file-error.ts";
+export type { Problem, ProblemCode } from "./source/problem.ts";
+export type { StepOutput } from "./compile/outputs.ts";
 export type { StepCall, StepOutcome, StepPlace, StepProblem, StepType } from "./step-types/step-type.ts";

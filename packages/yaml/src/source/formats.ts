@@ -88,10 +88,8 @@ function sarifOf(problems: readonly Problem[]): unknown {
 
 /** What GitHub Actions turns into an annotation; the escapes are those of its toolkit. */
 function githubCommand(problem: Problem): string {
-  const property = (text: string | number): string =>
-    data(String(text)).replaceAll(":", "%3A").replaceAll(",", "%2C");
-  const data = (text: string): string =>
-    text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+  const property = (text: string | number): string => data(String(text)).replaceAll(":", "%3A").replaceAll(",", "%2C");
+  const data = (text: string): string => text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
   const { file, line, column, endLine, endColumn, code } = problem;
   // Columns are taken only where begin and end are on one line.
   const end = endLine === line ? `,endColumn=${endColumn}` : "";

@@ -15,7 +15,12 @@ export interface LocatedScalar extends Span {
 export interface FilledText {
   readonly raw: string;
   /** In order; offsets into the filled and into the raw text. */
-  readonly parts: readonly { readonly start: number; readonly end: number; readonly rawStart: number; readonly rawEnd: number }[];
+  readonly parts: readonly {
+    readonly start: number;
+    readonly end: number;
+    readonly rawStart: number;
+    readonly rawEnd: number;
+  }[];
 }
 export interface LocatedMap extends Span {
   readonly kind: "map";
@@ -72,7 +77,11 @@ export function partOf(scalar: LocatedScalar, offset: number, length: number): S
   const raw = rawOffset(scalar, offset);
   const start = inSource(scalar, scalar.filled?.raw ?? text, raw.offset);
   if (start === undefined) return scalar;
-  return { source: scalar.source, start, end: Math.min(start + (raw.length ?? length), Math.max(scalar.end, start + 1)) };
+  return {
+    source: scalar.source,
+    start,
+    end: Math.min(start + (raw.length ?? length), Math.max(scalar.end, start + 1)),
+  };
 }
 
 /** From the text with variables filled in to the text as it was written. */
@@ -92,10 +101,14 @@ function inSource({ source, start, end }: LocatedScalar, raw: string, offset: nu
   const quote = /^["']/.test(written) ? 1 : 0;
   if (written.startsWith(raw.slice(0, offset + 1), quote)) return start + quote + offset;
   // Folded or escaped: look for what stands there, as often as it stood before.
-  const snippet = raw.slice(offset, offset + 24).split("\n", 1)[0]?.trimEnd() ?? "";
+  const snippet =
+    raw
+      .slice(offset, offset + 24)
+      .split("\n", 1)[0]
+      ?.trimEnd() ?? "";
   if (snippet === "") return undefined;
   let found = written.indexOf(snippet);
-  for (let before = raw.indexOf(snippet); before !== -1 && before < offset && found !== -1; ) {
+  for (let before = raw.indexOf(snippet); before !== -1 && before < offset && found !== -1;) {
     const next = written.indexOf(snippet, found + 1);
     if (next === -1) break;
     found = next;

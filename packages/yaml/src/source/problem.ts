@@ -90,6 +90,9 @@ export class Problems {
     );
     const last = sorted.at(-1);
     if (this.#dropped === 0 || last === undefined) return sorted;
-    return [...sorted, { ...last, code: "limit", message: `there are ${this.#dropped} more problems: mend these first` }];
+    return [
+      ...sorted,
+      { ...last, code: "limit", message: `there are ${this.#dropped} more problems: mend these first` },
+    ];
   }
 }

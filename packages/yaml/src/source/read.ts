@@ -1,4 +1,15 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, Lexer, parseDocument, type Node, type Scalar, type YAMLMap } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  Lexer,
+  parseDocument,
+  type Node,
+  type Scalar,
+  type YAMLMap,
+} from "yaml";
 import { limits } from "./limits.ts";
 import type { Located, LocatedEntry, LocatedMap } from "./located.ts";
 import type { Problems, Span } from "./problem.ts";
@@ -102,7 +113,8 @@ class Reader {
 
   convert(node: Node | null, depth: number, missing?: Span): Converted | undefined {
     if (this.exhausted) return undefined;
-    if (node === null) return this.#counted({ kind: "scalar", value: null, plain: true, ...(missing ?? this.#span(node)) });
+    if (node === null)
+      return this.#counted({ kind: "scalar", value: null, plain: true, ...(missing ?? this.#span(node)) });
     const span = this.#span(node);
     if (depth > limits.depth) {
       this.exhausted = true;
@@ -152,7 +164,11 @@ class Reader {
         this.#problems.add("forbidden-key", key.span, "`__proto__` cannot be a key");
       } else if (entries.has(key.text)) {
         const first = this.#source.positionOf(entries.get(key.text)?.key.start ?? 0);
-        this.#problems.add("duplicate-key", key.span, `the key \`${short(key.text)}\` is there already, in line ${first.line}`);
+        this.#problems.add(
+          "duplicate-key",
+          key.span,
+          `the key \`${short(key.text)}\` is there already, in line ${first.line}`,
+        );
       } else entries.set(key.text, { key: key.span, value });
     }
     // A map's own keys win over merged ones, and of merged maps the first.

@@ -1,0 +1,224 @@
+import { resolve } from "node:path";
+import type { StepContext } from "@wfe/core";
+import { parseDuration, type Duration } from "@wfe/core";
+import type { OutputMap, StepFunction } from "@wfe/core/definition";
+import { compileTemplate, type Template } from "../expressions/template.ts";
+import { compileExpression, type Expression } from "../expressions/expression.ts";
+import { findPlaceholders } from "../expressions/placeholders.ts";
+import type { OutputKey } from "../schema/modifiers.ts";
+import { LeafStep } from "../running/step-runner.ts";
+import {
+  at as locatedAt,
+  childOf,
+  keyOf,
+  partOf,
+  plainOf,
+  type Located,
+  type LocatedEntry,
+  type LocatedMap,
+} from "../source/located.ts";
+import type { StepPlace, StepType } from "../step-types/step-type.ts";
+import { checkConfig, headOf } from "./check-shape.ts";
+import { checkKey } from "./containers.ts";
+import type { WorkflowContext } from "./context.ts";
+import { compileInputs } from "./inputs.ts";
+import { jsonPathProblem } from "./json-path.ts";
+import { patchOf, type StepOutput } from "./outputs.ts";
+import type { Place } from "./place.ts";
+import type { BodyStep, Core, Step } from "./steps.ts";
+
+/** A step whose body a registered type runs. */
+export function compileBody(
+  context: WorkflowContext,
+  given: Step,
+  located: LocatedMap,
+  place: Place,
+): Core | undefined {
+  const step = given as BodyStep;
+  const type = context.types.get(step.type ?? "shell");
+  const config = type === undefined ? undefined : configOf(context, step, located);
+  if (type === undefined || config === undefined) return undefined;
+  const stepPlace: StepPlace = { step: step.name, file: located.source.file, folder: context.folder };
+  const inputs = compileInputs(context, step.inputs, childOf(located, "inputs"), place, { secrets: true });
+  const names = context.names(place, { secrets: true });
+  const template = templateOf(context, type, config, names);
+  const programs = programsOf(context, type, config, names);
+  checkOutputs(context, step.outputs ?? [], located);
+  const checked = checkedConfig(context, type, config, childOf(located, "inputs"));
+  checkByType(context, type, checked, config, stepPlace);
+  const timeout = step.timeout ?? (checked === undefined ? undefined : type.timeout?.(checked.value));
+  const leaf = new LeafStep(context.runner, {
+    type,
+    place: stepPlace,
+    config: template,
+    ...(checked !== undefined && template.constant && type.config !== undefined ? { checked: checked.value } : {}),
+    programs,
+    inputs,
+    outputs: step.outputs ?? [],
+    cache: step.cache,
+    cacheKey:
+      step.cache?.key === undefined
+        ? undefined
+        : compileTemplate(locatedAt(located, ["cache", "key"]), context.names(place), context.problems),
+    base: context.base,
+    at: place,
+    evaluator: (text) => expressionOf(text, names),
+  });
+  if (type.prepare !== undefined && checked !== undefined) context.preparing.push(() => leaf.prepare());
+  const output: OutputMap = (data, result: StepOutput, at) => patchOf(step.name, place, data, result, at);
+  const run: StepFunction = (_input, ctx: StepContext) => leaf.run(ctx);
+  // The engine names the step in its errors, a stack trace names the type.
+  Object.defineProperty(run, "name", { value: type.type });
+  return {
+    kind: "step",
+    body: run,
+    isClass: false,
+    output,
+    ...(place.item ? { outputOfItem: true } : {}),
+    ...(step.on_crash === undefined ? {} : { onCrash: step.on_crash }),
+    ...(timeout === undefined || step.timeout !== undefined ? {} : { timeoutMs: millisecondsOf(timeout) }),
+  };
+}
+
+function millisecondsOf(duration: Duration): number {
+  return parseDuration(duration);
+}
+
+function expressionOf(text: string, names: Parameters<typeof compileExpression>[1]): Expression {
+  const made = compileExpression(text, names);
+  if ("expression" in made) return made.expression;
+  throw new TypeError(made.problems[0]?.message ?? "the expression is wrong");
+}
+
+/** The config with `run` of the step in its place. */
+function configOf(context: WorkflowContext, step: BodyStep, located: LocatedMap): LocatedMap | undefined {
+  const { problems } = context;
+  const config = childOf(located, "config");
+  const run = located.entries.get("run");
+  if (config !== undefined && config.kind !== "map") {
+    if (config.kind !== "scalar" || config.value !== null) {
+      problems.add("wrong-value", headOf(config), "expected a map of options");
+      return undefined;
+    }
+  }
+  const entries = new Map<string, LocatedEntry>(config?.kind === "map" ? config.entries : []);
+  if (run !== undefined) {
+    if (step.type !== undefined && step.type !== "shell") {
+      problems.add(
+        "conflict",
+        run.key,
+        `\`run\` is short for a shell step, and this one is of type \`${step.type}\``,
+        "put it into `config`, or leave `type` out",
+      );
+      return undefined;
+    }
+    if (entries.has("run")) {
+      problems.add("conflict", run.key, "`run` is in `config` as well", "leave one of them out");
+      return undefined;
+    }
+    entries.set("run", run);
+  }
+  const span = config?.kind === "map" ? config : headOf(located);
+  return { kind: "map", source: span.source, start: span.start, end: span.end, entries };
+}
+
+/** All of the config but program texts. */
+function templateOf(
+  context: WorkflowContext,
+  type: StepType,
+  config: LocatedMap,
+  names: ReturnType<WorkflowContext["names"]>,
+): Template {
+  const programs = type.programs ?? [];
+  const rest = new Map([...config.entries].filter(([key]) => !programs.includes(key)));
+  const template = compileTemplate({ ...config, entries: rest }, names, context.problems);
+  const texts = Object.fromEntries(
+    programs.flatMap((key) => {
+      const entry = config.entries.get(key);
+      return entry === undefined ? [] : [[key, plainOf(entry.value)] as const];
+    }),
+  );
+  if (Object.keys(texts).length === 0) return template;
+  return { ...template, evaluate: (scope) => ({ ...(template.evaluate(scope) as object), ...texts }) };
+}
+
+/** The expressions within program texts: checked here, evaluated by the type. */
+function programsOf(
+  context: WorkflowContext,
+  type: StepType,
+  config: LocatedMap,
+  names: ReturnType<WorkflowContext["names"]>,
+): readonly Expression[] {
+  return (type.programs ?? []).flatMap((key) => {
+    const text = config.entries.get(key)?.value;
+    if (text?.kind !== "scalar" || typeof text.value !== "string") return [];
+    return findPlaceholders(text.value).placeholders.flatMap(({ expression, expressionStart }) => {
+      const made = compileExpression(expression, names);
+      if ("expression" in made) return [made.expression];
+      for (const each of made.problems) {
+        const span = partOf(text, expressionStart + each.start, Math.max(1, each.end - each.start));
+        context.problems.add("expression", span, each.message, each.hint);
+      }
+      return [];
+    });
+  });
+}
+
+function checkedConfig(
+  context: WorkflowContext,
+  type: StepType,
+  config: LocatedMap,
+  inputs: Located | undefined,
+): { readonly value: unknown } | undefined {
+  const { problems } = context;
+  if (type.config !== undefined) {
+    const checked = checkConfig(type.config, config, problems);
+    // References into the data are known at run time only.
+    if (type.input !== undefined && inputs?.kind === "map") checkConfig(type.input, inputs, problems);
+    return checked;
+  }
+  if (type.input === undefined) {
+    return { value: plainOf(config) };
+  }
+  if (inputs?.kind === "list") return undefined;
+  const merged = new Map([...config.entries, ...(inputs?.kind === "map" ? inputs.entries : [])]);
+  return checkConfig(type.input, { ...config, entries: merged }, problems);
+}
+
+function checkByType(
+  context: WorkflowContext,
+  type: StepType,
+  checked: { readonly value: unknown } | undefined,
+  config: LocatedMap,
+  place: StepPlace,
+): void {
+  if (type.check === undefined) return;
+  // With placeholders in it a config may be unchecked so far; a type looks at its program texts all the same.
+  const value = checked?.value ?? plainOf(config);
+  for (const { path, offset, message, hint } of type.check(value, place)) {
+    const where = path.length === 0 ? config : locatedAt(config, path);
+    const span = offset !== undefined && where.kind === "scalar" ? partOf(where, offset, 1) : headOf(where);
+    context.problems.add("unsafe", span, message, hint);
+  }
+}
+
+function checkOutputs(context: WorkflowContext, outputs: readonly OutputKey[], located: LocatedMap): void {
+  const list = childOf(located, "outputs");
+  const seen = new Set<string>();
+  for (const [index, { name, path, json_path: query }] of outputs.entries()) {
+    const place = list?.kind === "list" ? (list.items[index] ?? located) : located;
+    if (seen.has(name)) context.problems.add("duplicate-name", place, `the output \`${name}\` is there twice`);
+    seen.add(name);
+    checkKey(context, place, "name", name);
+    if (path !== undefined && query !== undefined) {
+      context.problems.add("conflict", keyOf(place, "json_path"), "an output has `path` or `json_path`, not both");
+    }
+    const wrong = query === undefined ? undefined : jsonPathProblem(query);
+    if (wrong !== undefined) context.problems.add("expression", locatedAt(place, ["json_path"]), wrong);
+  }
+}
+
+/** An absolute folder for a file; `inline.yaml` is taken to be where the process is. */
+export function folderOf(file: string): string {
+  return resolve(file, "..");
+}
