@@ -1,0 +1,2 @@
+export { opensearch } from "./opensearch.ts";
+export type { OpenSearchOptions } from "./options.ts";
