@@ -11,12 +11,18 @@ const shared = {
 // Many tests start processes, or run beside ones that do: on two busy cores the usual 5 seconds are too few.
 const testTimeout = 30_000;
 
+// Scenarios on the stores that need servers, and on mixes of stores: a share each time, and all of them with the long tests.
+const mixes = { testTimeout: 60_000, env: { WFE_STORES: "mixes" } };
+const mixesShare = ["tests/scenarios/hosts.test.ts"];
+
 export default defineConfig({
   test: {
     pool: "forks",
     projects: [
       { ...shared, test: { name: "packages", testTimeout, include: ["packages/*/test/**/*.test.ts"] } },
       { ...shared, test: { name: "tests", testTimeout, include: ["tests/**/*.test.ts"], exclude: ["tests/long/**"] } },
+      { ...shared, test: { name: "mixes", ...mixes, include: mixesShare } },
+      { ...shared, test: { name: "long-mixes", ...mixes, include: ["tests/scenarios/**/*.test.ts"], exclude: mixesShare } },
       { ...shared, test: { name: "long", include: ["tests/long/**/*.test.ts"], testTimeout: 600_000 } },
     ],
   },

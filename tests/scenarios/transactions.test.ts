@@ -7,10 +7,8 @@ import { inTransaction, sqlite } from "@wfe/sqlite";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { recorder } from "../support/recorder.ts";
-import { stores, type StoreKind } from "../support/stores.ts";
+import { inMemory, inSqlite } from "../support/local-stores.ts";
 import { World } from "../support/world.ts";
-
-const inSqlite = stores.find(({ name }) => name === "sqlite") as StoreKind;
 
 const directories: string[] = [];
 
@@ -131,7 +129,7 @@ describe("transactional steps on sqlite", () => {
   });
 
   it("are refused on a store without transactions of theirs", async () => {
-    await using world = new World(stores.find(({ name }) => name === "memory") as StoreKind);
+    await using world = new World(inMemory);
     const definition = workflow<{ n: number }>().then(insert("a")).build("w", 1);
     const outcome = await world.run(definition, { n: 1 }).then(
       ({ status }) => status,

@@ -1,42 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Clock, Provider } from "@wfe/core/providers";
-import { memory } from "@wfe/core/testing";
-import { sqlite } from "@wfe/sqlite";
+import { inMemory, inSqlite, type StoreKind } from "./local-stores.ts";
 
-/** One store, empty when it is opened, that any number of hosts share. */
-export interface TestStore {
-  /** What one more host gets: a connection of its own, where the store has connections. */
-  connect(): Provider;
-  /** Deletes what is stored. Every host has let go of it before. */
-  remove(): void;
-}
+export type { StoreKind, TestStore } from "./local-stores.ts";
 
-/** A kind of store. The suites run on each. */
-export interface StoreKind {
-  readonly name: string;
-  open(clock: Clock): TestStore;
-}
-
-const inMemory: StoreKind = {
-  name: "memory",
-  open(clock) {
-    const shared = memory({ clock });
-    return { connect: () => shared, remove: () => {} };
-  },
-};
-
-const inSqlite: StoreKind = {
-  name: "sqlite",
-  open() {
-    const directory = mkdtempSync(join(tmpdir(), "wfe-scenario-"));
-    return {
-      connect: () => sqlite(join(directory, "workflows.db")),
-      remove: () => rmSync(directory, { recursive: true, force: true }),
-    };
-  },
-};
-
-/** Each store that a suite runs on, with the same expectations. */
-export const stores: readonly StoreKind[] = [inMemory, inSqlite];
+/**
+ * Each store that a suite runs on, with the same expectations. With `WFE_STORES=mixes` these are the ones that need servers: see
+ * `mixes.ts`.
+ */
+export const stores: readonly StoreKind[] =
+  process.env["WFE_STORES"] === "mixes" ? (await import("./mixes.ts")).mixes : [inMemory, inSqlite];

@@ -31,7 +31,7 @@ export class World implements AsyncDisposable {
       log: silent,
       ...options,
       workflows,
-      providers: [killSwitch.provider(this.#store.connect())],
+      providers: this.#store.connect().map((provider) => killSwitch.provider(provider)),
       runtime: killSwitch.runtime({ ...testRuntime({ clock: this.clock }), randomId: () => this.#newId() }),
     });
     this.#hosts.set(host, killSwitch);
@@ -120,7 +120,7 @@ export class World implements AsyncDisposable {
       killSwitch.line = "open";
       await this.stop(host);
     }
-    this.#store.remove();
+    await this.#store.remove();
   }
 }
 
