@@ -10,3 +10,8 @@ export { InvalidWorkflowFileError } from "./source/invalid-workflow-file-error.t
 export type { Problem, ProblemCode } from "./source/problem.ts";
 export type { StepOutput } from "./compile/outputs.ts";
 export type { StepCall, StepOutcome, StepPlace, StepProblem, StepType } from "./step-types/step-type.ts";
+export { editWorkflow, saveWorkflow } from "./edit/edit-workflow.ts";
+export type { EditPath, WorkflowEdit } from "./edit/edit-workflow.ts";
+export type { HttpOptions } from "./http/http-type.ts";
+export type { JsonSchema } from "./schema/json-schema.ts";
+export { workflowJsonSchema } from "./schema/json-schema.ts";

@@ -1,3 +1,4 @@
+import type { HttpOptions } from "../http/http-type.ts";
 import type { SecretSource } from "../running/secrets.ts";
 import type { StepCache } from "../running/step-cache.ts";
 import type { StepType } from "../step-types/step-type.ts";
@@ -10,6 +11,8 @@ export interface LoadOptions {
   readonly secrets?: SecretSource;
   /** Where results of steps with `cache` are kept. Default: in this process, for what this call loads. */
   readonly cache?: StepCache;
+  /** What `http` steps may reach. */
+  readonly http?: HttpOptions;
 }
 
 /** Options of loading a text. */

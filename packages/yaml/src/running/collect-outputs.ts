@@ -45,7 +45,8 @@ export async function collectOutputs(
 function parsed(name: string, text: unknown): unknown {
   if (typeof text !== "string") return text;
   try {
-    return JSON.parse(text) as unknown;
+    // Lines that set outputs are not part of what the step has to say.
+    return JSON.parse(text.replaceAll(/^##wfe\[.*$/gm, "")) as unknown;
   } catch (cause) {
     throw new WfeError(
       "OUTPUT_INVALID",

@@ -36,12 +36,10 @@ export const kinds = {
   do_while: z
     .strictObject({ ...common, type: z.literal("do_while"), when: condition, steps })
     .meta({ title: "Do while", description: "Runs steps once, and again while `when` is true." }),
-  saga: z
-    .strictObject({ ...common, type: z.literal("saga"), steps })
-    .meta({
-      title: "Saga",
-      description: "Runs steps, and undoes them by their `compensate`, newest first, when one fails.",
-    }),
+  saga: z.strictObject({ ...common, type: z.literal("saga"), steps }).meta({
+    title: "Saga",
+    description: "Runs steps, and undoes them by their `compensate`, newest first, when one fails.",
+  }),
   for_each: z
     .strictObject({
       ...common,

@@ -5,7 +5,7 @@ const longest = 100;
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   const wanted = normal(name);
   let best: string | undefined;
-  let least = Math.min(farthest, Math.max(1, Math.floor(wanted.length / 2))) + 1;
+  let least = Math.min(farthest, Math.max(1, Math.floor(wanted.length / 3))) + 1;
   for (const candidate of names) {
     if (candidate.length > longest || wanted.length > longest) continue;
     const distance = distanceOf(wanted, normal(candidate), least);
