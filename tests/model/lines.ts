@@ -36,7 +36,8 @@ export type Wait =
   | { readonly kind: "body"; readonly frame: Frame }
   | { readonly kind: "timer"; readonly frame: Frame; readonly dueAt: number }
   | EventWait
-  | { readonly kind: "workflow"; readonly frame: Frame }
+  /** For a child that is begun at the end of turn `since`. */
+  | { readonly kind: "workflow"; readonly frame: Frame; readonly since: number }
   | { readonly kind: "held"; readonly frame: Frame }
   | { readonly kind: "stragglers"; readonly task: Task; readonly saga: Saga }
   /** An undoing of a suspended workflow. */

@@ -5,8 +5,10 @@ import {
   attemptOf,
   awaitedStreams,
   decodeEntries,
+  decodeState,
   encodeEntries,
   evolveTurn,
+  emptySummary,
   initialState,
   isFinal,
   journalNeeded,
@@ -19,6 +21,7 @@ import {
   type Entry,
   type Input,
 } from "../../packages/core/src/engine/index.ts";
+import { encodeState } from "../../packages/core/src/engine/records.ts";
 import { Driver } from "../../packages/core/test/engine/driver.ts";
 import { startAt, type Program } from "./generate.ts";
 import { checkJournal, type Consumed } from "./invariants.ts";
@@ -341,16 +344,18 @@ export class Lockstep {
     this.#deliver({ kind: "set-data", patch }, (order) => this.model.setData(patch, order));
   }
 
-  /** All that is in memory is lost; the next host takes over. */
+  /** All that is in memory is lost. The next host takes over, with a checkpoint of some turn and the turns after it. */
   #crash(): void {
     this.#controls++;
     const { driver } = this;
     this.model.crash(this.#order());
-    const seq = driver.state.seq + 1;
-    const entries: Entry[] = [{ kind: "taken-over" }];
-    driver.journal.push({ seq, text: encodeEntries(entries) });
+    driver.journal.push({ seq: driver.state.seq + 1, text: encodeEntries([{ kind: "taken-over" }]) });
+    const checkpointAt = this.#next(driver.journal.length);
     let state = initialState();
-    for (const turn of driver.journal) state = evolveTurn(state, { seq: turn.seq, entries: decodeEntries(turn.text) });
+    for (const { seq, text } of driver.journal) {
+      state = evolveTurn(state, { seq, entries: decodeEntries(text) });
+      if (seq === checkpointAt) ({ state } = decodeState(encodeState(state, emptySummary())));
+    }
     driver.state = state;
   }
 

@@ -656,7 +656,7 @@ export class Model {
 
   *#child(frame: Frame, node: RunWorkflowNode): Line$ {
     if (node.input !== undefined) frame.input = this.#call(node.input, frame.env);
-    const answer: ChildAnswer = yield { kind: "workflow", frame };
+    const answer: ChildAnswer = yield { kind: "workflow", frame, since: this.#turn };
     if (answer.status === "completed") return answer.data;
     const message = answer.status === "failed" ? answer.message : "was terminated";
     throw new Failed({ message, stepId: node.id });
@@ -755,8 +755,10 @@ export class Model {
     const undone = node.kind === "saga" && frame.saga === null;
     const record = undone ? undefined : this.#record(frame, { error: "was stopped" });
     const body = wait?.kind === "body";
-    if (wait?.kind === "workflow") this.stoppedChildren.push(frame.path);
-    if (!body && wait?.kind !== "workflow") return;
+    // A child that is stopped in the turn that was to begin it is not begun.
+    const child = wait?.kind === "workflow" && wait.since < this.#turn;
+    if (child) this.stoppedChildren.push(frame.path);
+    if (!body && !child) return;
     const until = body ? this.now + 30_000 : null;
     const straggler: Straggler = {
       path: frame.path,
@@ -970,7 +972,8 @@ export class Model {
   #finalize(ending: Ending): void {
     this.phase = ending.kind;
     this.error = ending.kind === "completed" ? null : (ending.error ?? null);
-    for (const path of this.children()) this.stoppedChildren.push(path);
+    for (const { frame, since } of this.#waits("workflow"))
+      if (since < this.#turn) this.stoppedChildren.push(frame.path);
     this.#over = true;
     this.#live.clear();
     this.#frames.clear();
