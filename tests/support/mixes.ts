@@ -1,11 +1,34 @@
 import { randomUUID } from "node:crypto";
+import { postgres } from "@wfe/postgres";
 import { valkey } from "@wfe/valkey";
+import pg from "pg";
+import { sharedPostgresIfAny } from "../services/postgres.ts";
 import { findValkey } from "../services/valkey.ts";
 import { inSqlite, type StoreKind } from "./local-stores.ts";
 
 const found = await findValkey();
 // It ends with this process.
-const server = await found.service?.start();
+const valkeyServer = await found.service?.start();
+const postgresServer = await sharedPostgresIfAny();
+
+/** In a schema of its own. */
+function inPostgres(url: string): StoreKind {
+  return {
+    name: "postgres",
+    open() {
+      const schema = `wfe_${randomUUID().replaceAll("-", "")}`;
+      return {
+        connect: () => [postgres(url, { schema, poolSize: 4 })],
+        remove: async () => {
+          const client = new pg.Client(url);
+          await client.connect();
+          await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+          await client.end();
+        },
+      };
+    },
+  };
+}
 
 /** The same store with Valkey beside it, which has locks, queue and lifecycle. */
 function withValkey(store: StoreKind, url: string): StoreKind {
@@ -22,5 +45,10 @@ function withValkey(store: StoreKind, url: string): StoreKind {
   };
 }
 
+const alone = postgresServer === undefined ? [] : [inPostgres(postgresServer.url)];
+
 /** Stores that need servers, and the mixes of them. Those whose server cannot be had here are missing. */
-export const mixes: readonly StoreKind[] = server === undefined ? [] : [withValkey(inSqlite, server.url)];
+export const mixes: readonly StoreKind[] = [
+  ...alone,
+  ...(valkeyServer === undefined ? [] : [inSqlite, ...alone].map((store) => withValkey(store, valkeyServer.url))),
+];
