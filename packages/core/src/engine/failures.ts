@@ -55,7 +55,8 @@ export interface JournalFacts {
   readonly state: WorkflowState;
 }
 
-type Opening = Extract<
+/** A node that a branch has come to. */
+export type Opening = Extract<
   Entry,
   { kind: "step-scheduled" | "timer-set" | "event-awaited" | "child-started" | "scope-opened" }
 >;

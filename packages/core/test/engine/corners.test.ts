@@ -428,4 +428,19 @@ describe("what random schedules found", () => {
       refused: expect.stringContaining("had ended"),
     });
   });
+
+  it("goes back behind all that was undone, also where one turn had opened several of it", async () => {
+    const { ran, step: note } = log();
+    let broken = true;
+    const undoable = (id: string): Block =>
+      block(step(id, note(id), { compensation: block(step(`-${id}`, note(`-${id}`))) }));
+    const last = step("last", () => (broken ? fails() : note("last")()));
+    const driver = new Driver(define(parallel("p", undoable("a"), undoable("b")), last)).start();
+    expect((await driver.run()).phase).toBe("failed");
+    expect(ran).toEqual(["a", "b", "-b", "-a"]);
+    broken = false;
+    driver.deliver({ kind: "retry" });
+    expect((await driver.run()).phase).toBe("completed");
+    expect(ran.slice(4)).toEqual(["a", "b", "last"]);
+  });
 });
