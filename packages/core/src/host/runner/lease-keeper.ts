@@ -71,7 +71,8 @@ export class LeaseKeeper {
     this.#lease = lease;
     this.#failed = false;
     this.#renewed(askedAt);
-    this.#inDoubt = false;
+    this.#inDoubt = this.#isStale(askedAt);
+    if (this.#inDoubt) this.#beat();
   }
 
   /** Ends the lease. Where the store cannot be reached it runs out by itself. */
@@ -90,6 +91,11 @@ export class LeaseKeeper {
 
   get #doubtAfterMs(): number {
     return (this.#ttlMs * 2) / 3;
+  }
+
+  /** Whether an answer was so long in coming that the lease cannot be relied upon any more. */
+  #isStale(askedAt: number): boolean {
+    return this.#core.runtime.clock.monotonic() - askedAt >= this.#doubtAfterMs;
   }
 
   #renewed(askedAt: number): void {
@@ -135,7 +141,12 @@ export class LeaseKeeper {
     const wasInDoubt = this.#inDoubt;
     this.#failed = false;
     this.#renewed(askedAt);
-    this.#inDoubt = false;
+    this.#inDoubt = this.#isStale(askedAt);
+    if (this.#inDoubt) {
+      this.#beat();
+      if (!wasInDoubt) this.#events.fenced();
+      return;
+    }
     if (wasInDoubt) this.#events.goOn();
     this.#events.beat();
   }

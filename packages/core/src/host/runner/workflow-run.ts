@@ -18,7 +18,7 @@ import {
   needsBegin,
   type Attempt,
 } from "../../engine/work.ts";
-import { CorruptedRecordError, FatalError, NewerFormatError, type AbortReason } from "../../errors.ts";
+import { CorruptedRecordError, FatalError, NewerFormatError, StoreError, type AbortReason } from "../../errors.ts";
 import type { CommitResult, RowWrite, TurnCommit } from "../../providers/persistence-provider.ts";
 import type { Run, WorkflowRow } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
@@ -98,6 +98,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #timer: Timer | undefined;
   #timerAt = 0;
   #fruitless = 0;
+  /** When the turn under way was given to the committer; noted only where somebody measures. */
+  #tookOffAt = 0;
   #broken = false;
   /** Whether a turn of this object has been stored. */
   #hasAppended = false;
@@ -219,7 +221,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#inputs.addArrivals(arrivals.inputs);
     // The streams were read after these deadlines had passed, so an event that came in time has been seen.
     const { dueAt } = this.#work;
-    if (dueAt !== null && dueAt <= at) this.#inputs.addDue(at);
+    if (dueAt !== null && dueAt <= at) this.#timeCame(dueAt, at);
     this.#busy = false;
     this.pump();
   }
@@ -263,7 +265,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       const attempt = attemptOf(definition, this.#state, pointer);
       if (transactionalStep in attempt.node.body) continue;
       if (core.hub.active) tellStarted(core.hub, attempt);
-      const body = new Body(core, this, bodies, attempt);
+      const told = core.telemetry?.attempt(attempt, this.#state.identity.trace);
+      const body = new Body(core, this, bodies, attempt, told);
       this.#bodies.add(body);
       body.begin();
     }
@@ -308,7 +311,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
           this.#pull();
           return true;
         }
-        this.#inputs.addDue(now);
+        this.#timeCame(dueAt, now);
       }
     }
     if (this.#inputs.size > 0) return false;
@@ -323,6 +326,11 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       this.pump();
     });
     return true;
+  }
+
+  #timeCame(dueAt: number, now: number): void {
+    this.#context.core.telemetry?.timer(now - dueAt);
+    this.#inputs.addDue(now);
   }
 
   // --------------------------------------------------------------------- turns
@@ -360,6 +368,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #takeOff(flight: Flight): TurnCommit {
     this.#prepared = undefined;
     this.#flight = flight;
+    if (this.#context.core.telemetry !== undefined) this.#tookOffAt = this.#context.core.runtime.clock.monotonic();
     return flight.turn;
   }
 
@@ -428,12 +437,34 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   settle(result: CommitResult): void {
+    if (this.#context.core.telemetry !== undefined) this.#measure(this.#flight, result);
     if (this.#gone) return this.#tellLate(this.#flight, result);
     try {
       this.#settled(result);
     } catch (error) {
       this.#broke(error);
     }
+  }
+
+  /** Only where somebody measures. */
+  #measure(flight: Flight | undefined, result: CommitResult): void {
+    const { telemetry, runtime } = this.#context.core;
+    if (telemetry === undefined || flight === undefined) return;
+    const stored = result.outcome === "applied" || (result.outcome === "conflict" && result.turn === flight.turn.turn);
+    if (!stored && (result.outcome === "conflict" || result.outcome === "hole")) telemetry.lost(result.outcome);
+    const { identity, seq } = flight.state;
+    const [first] = flight.entries;
+    telemetry.turn({
+      workflowId: identity.id,
+      namespace: identity.namespace,
+      definitionId: identity.definitionId,
+      seq,
+      entries: flight.entries.length,
+      kind: first?.kind ?? "",
+      outcome: stored ? "applied" : result.outcome === "body-failed" ? "failed" : result.outcome,
+      durationMs: this.#tookOffAt === 0 ? 0 : runtime.clock.monotonic() - this.#tookOffAt,
+      traceparent: identity.trace,
+    });
   }
 
   /** Out of hand already; but it was this host that committed the turn, and nobody else tells of it. */
@@ -743,6 +774,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #readFailed(error: unknown): void {
     if (this.#gone) return;
     if (error instanceof CorruptedRecordError || error instanceof NewerFormatError) return this.#quarantine(error);
+    // No fault of the store's: it would be the same the next time, and so on for ever.
+    if (!(error instanceof StoreError)) return this.#broke(error);
     this.#context.core.log.error("the store could not be read for a workflow; it is put down, and taken up again", {
       workflowId: this.#row?.id,
       run: this.run,

@@ -31,6 +31,27 @@ describe("a store that fails", () => {
     });
   }
 
+  it("suspends a workflow, with the reason, where reading for it breaks in a way that another try does not mend", async () => {
+    const sound = memory();
+    let pulls = 0;
+    const pull = async (): Promise<never> => {
+      pulls += 1;
+      throw new TypeError("odd");
+    };
+    const store = { ...sound, persistence: { ...sound.persistence!, pull } };
+    const definition = define("waits", [wait("w", "go", "k")]);
+    const { host, clock } = await hostOf([definition], { store });
+    const handle = await host.startWorkflow(definition, {});
+    await clock.settle();
+    await host.publishEvent("go", "k", 1);
+    await clock.advance("1m");
+    expect(await handle.get()).toMatchObject({
+      status: "suspended",
+      error: { message: expect.stringContaining("odd") },
+    });
+    expect(pulls).toBeLessThan(5);
+  });
+
   it("runs many workflows to their end when any call may fail, before or after it is done", async () => {
     const store = faulty(memory());
     const definition = define("busy", [
