@@ -1,1 +1,3 @@
-export {};
+export { inTransaction } from "./in-transaction.ts";
+export { postgres, type PostgresOptions } from "./postgres.ts";
+export type { PostgresSource } from "./target.ts";

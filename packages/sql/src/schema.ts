@@ -13,14 +13,22 @@ type ColumnBuilder = (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilde
  *
  * The journal is not among them: how turns are laid out is what makes a commit fast, and differs.
  */
-export function sharedTables(dialect: Dialect): readonly SharedTable[] {
-  const db = queryBuilder(dialect);
+export function sharedTables(dialect: Dialect, schema?: string): readonly SharedTable[] {
+  const db = queryBuilder(dialect, schema);
   return [
     ...workflowTables(db, dialect),
     ...inboxTables(db, dialect),
     ...eventTables(db, dialect),
     ...lockTables(db),
-  ].map((statement) => ({ sql: statement.compile().sql }));
+  ].map((statement) => ({ sql: inBytes(statement.compile().sql, dialect) }));
+}
+
+/**
+ * Texts are compared by their bytes, as SQLite does by itself: in PostgreSQL the database's collation would be slower, and its
+ * order may change with the system's libraries, under indexes that rely on it.
+ */
+function inBytes(statement: string, dialect: Dialect): string {
+  return dialect === "sqlite" ? statement : statement.replaceAll('" text', '" text collate "C"');
 }
 
 const required: ColumnBuilder = (column) => column.notNull();
@@ -193,16 +201,17 @@ function eventTables(db: Kysely<any>, dialect: Dialect): Statement[] {
     index(db, "wfe_events_future", "wfe_events", ["effective_at", "event"]).where("number", "is", null),
     index(db, "wfe_events_at", "wfe_events", ["at"]).where("number", "is not", null),
 
-    table(db, "wfe_subscriptions", dialect, (subscriptions) =>
-      subscriptions
+    table(db, "wfe_subscriptions", dialect, (subscriptions) => {
+      const columns = subscriptions
         .addColumn("run", integer, required)
         .addColumn("pointer", integer, required)
         .addColumn("stream", integer, required)
-        // The stream's last number when this was woken; whoever is below `last` is still to be woken.
-        .addColumn("woken", integer, required)
-        .addPrimaryKeyConstraint("wfe_subscriptions_key", ["run", "pointer", "stream"]),
-    ),
-    index(db, "wfe_subscriptions_stream", "wfe_subscriptions", ["stream", "woken"]),
+        .addPrimaryKeyConstraint("wfe_subscriptions_key", ["run", "pointer", "stream"]);
+      // The stream's last number when this was woken; whoever is below `last` is still to be woken. PostgreSQL remembers how far it
+      // got in the stream instead: there, every change of a row leaves a dead one.
+      return dialect === "sqlite" ? columns.addColumn("woken", integer, required) : columns;
+    }),
+    index(db, "wfe_subscriptions_stream", "wfe_subscriptions", ["stream", dialect === "sqlite" ? "woken" : "run"]),
   ];
 }
 

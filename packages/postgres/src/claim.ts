@@ -1,0 +1,49 @@
+import type { ClaimedWorkflow, ClaimRequest } from "@wfe/core/providers";
+import { arrayOf } from "./arrays.ts";
+import type { Open } from "./postgres.ts";
+import { rowOf, type StoredRow } from "./rows.ts";
+
+/** Lanes looked at by one claim, for each workflow it may take, and at least and at most. With more of them, claims take turns. */
+const lanesPerWorkflow = 4;
+const minLanes = 200;
+const maxLanes = 2_000;
+
+interface Claimed {
+  readonly rows: readonly StoredRow[] | null;
+  readonly stopped: string | null;
+}
+
+/** The namespace at which the next claim goes on, where there are more lanes than one may look at. */
+export interface LaneCursor {
+  from: string;
+}
+
+/** Takes workflows for the lease; see the contract. */
+export async function claim({ store }: Open, request: ClaimRequest, cursor: LaneCursor): Promise<ClaimedWorkflow[]> {
+  const { lease, limit, definitions, format, runs } = request;
+  if (limit <= 0 || definitions.length === 0 || runs?.length === 0) return [];
+  const lanes = Math.min(maxLanes, Math.max(minLanes, lanesPerWorkflow * limit));
+  const claimed = await store.writeJson<Claimed>(
+    store.shared,
+    `SELECT $s.wfe_claim($1::bigint, $2::integer, $3, $4::integer, $5::text[], $6::bigint[], $7::integer, $8::bigint[],
+      $9::integer, $10)::text AS json`,
+    [
+      store.now,
+      null,
+      lease,
+      Math.min(limit, 10_000),
+      arrayOf(definitions.map(({ id }) => id)),
+      arrayOf(definitions.map(({ version }) => version)),
+      format,
+      runs === undefined ? null : arrayOf(runs),
+      Math.ceil(lanes / definitions.length),
+      cursor.from,
+    ],
+  );
+  cursor.from = claimed?.stopped ?? "";
+  return (claimed?.rows ?? []).map((stored) => ({
+    row: rowOf(stored),
+    headSeq: stored.headSeq,
+    orphaned: stored.orphaned,
+  }));
+}

@@ -1,0 +1,231 @@
+import type { CommitResult, Run, TurnCommit } from "@wfe/core/providers";
+import { recordFormat } from "@wfe/core/providers";
+import { arrayOf } from "./arrays.ts";
+import { checkWorkflow, type CreatedRows, createItems, definitionOf } from "./create.ts";
+import { checkDelivery, deliveryItem } from "./deliveries.ts";
+import { isItemError, isLockTimeout } from "./errors.ts";
+import { causeOf, Failed } from "./failed.ts";
+import { runStatement } from "./lane.ts";
+import type { Open } from "./postgres.ts";
+import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
+import { jsonOf } from "./store.ts";
+import type { Querier, Row } from "./target.ts";
+import { checkName, checkText } from "./text.ts";
+
+/** How long a flush waits for a lock before it is split, and its halves after it: only what is blocked waits for long. */
+const lockMs = 2_000;
+const splitLockMs = 200;
+
+/** `[signals, row written, behind, due time]`, the id of the turn that is there, or null where the one before is missing. */
+type Judged = readonly [number, boolean, boolean, number | null] | string | null;
+
+interface Committed {
+  readonly now: number;
+  readonly results: readonly Judged[];
+  readonly woken: readonly Run[] | null;
+  readonly created: CreatedRows | null;
+}
+
+const parameters = [
+  "bigint",
+  "integer",
+  "integer",
+  "text",
+  ...["bigint[]", "bigint[]", "text[]", "text[]", "text[]"],
+  ...rowArrayTypes,
+  "json",
+];
+const call = `SELECT $s.wfe_commit(${parameters.map((type, place) => `$${place + 1}::${type}`).join(", ")})::text AS json`;
+
+/** Stores turns, each judged alone. */
+export async function commitTurns(open: Open, turns: readonly TurnCommit[]): Promise<CommitResult[]> {
+  const results: CommitResult[] = [];
+  for (const flush of inFlushes(turns)) {
+    const refused = new Map<TurnCommit, CommitResult>();
+    const sound = flush.filter((turn) => {
+      const error = problemOf(turn);
+      if (error !== undefined) refused.set(turn, { outcome: "failed", error });
+      return error === undefined;
+    });
+    const stored = sound.length === 0 ? [] : await commitFlush(open, sound, lockMs);
+    let next = 0;
+    for (const turn of flush) results.push(refused.get(turn) ?? (stored[next++] as CommitResult));
+  }
+  return results;
+}
+
+/** Turns of different workflows that follow one another in the list; mostly all of it. */
+function inFlushes(turns: readonly TurnCommit[]): TurnCommit[][] {
+  const flushes: TurnCommit[][] = [];
+  let runs = new Set<Run>();
+  for (const turn of turns) {
+    const flush = flushes.at(-1);
+    if (flush === undefined || runs.has(turn.run)) {
+      flushes.push([turn]);
+      runs = new Set([turn.run]);
+    } else {
+      flush.push(turn);
+      runs.add(turn.run);
+    }
+  }
+  return flushes;
+}
+
+/** One round trip where nothing is wrong. What one turn has done wrong is found out by asking for each alone. */
+async function commitFlush(open: Open, turns: readonly TurnCommit[], patienceMs: number): Promise<CommitResult[]> {
+  await learnDefinitions(open, turns);
+  const { store } = open;
+  let rows: readonly Row[];
+  try {
+    rows = await store.writeOrFail(store.committer, call, valuesOf(open, turns, patienceMs, null));
+  } catch (error) {
+    const cause = causeOf(error);
+    if (isItemError(cause)) {
+      if (turns.length === 1) return [{ outcome: "failed", error: store.failure(error) }];
+      return commitHalves(open, turns, patienceMs);
+    }
+    if (isLockTimeout(cause) && turns.length > 1) return commitHalves(open, turns, splitLockMs);
+    throw store.failure(error);
+  }
+  return take(open, turns, jsonOf<Committed>(rows));
+}
+
+/** A bad one is found in as many steps as halving takes, and the rest goes in large parts. */
+async function commitHalves(open: Open, turns: readonly TurnCommit[], patienceMs: number): Promise<CommitResult[]> {
+  const half = Math.ceil(turns.length / 2);
+  const results: CommitResult[] = [];
+  let blocked: unknown;
+  for (const part of [turns.slice(0, half), turns.slice(half)]) {
+    try {
+      results.push(...(await commitFlush(open, part, patienceMs)));
+    } catch (error) {
+      blocked = error;
+    }
+  }
+  // The other half may be stored by now: sent again, its turns are found there.
+  if (blocked !== undefined) throw partlyApplied(blocked, open);
+  return results;
+}
+
+function partlyApplied(error: unknown, { store }: Open): Error {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return store.failure(new Failed(cause, "partly"));
+}
+
+/** Appends the turn of a transactional step, last in its transaction, which has this mark. */
+export async function commitInside(
+  open: Open,
+  connection: Querier,
+  turn: TurnCommit,
+  mark: string,
+): Promise<CommitResult> {
+  const error = problemOf(turn);
+  if (error !== undefined) return { outcome: "failed", error };
+  const sql = open.store.sql(call);
+  const rows = await runStatement(connection, "statement", sql, valuesOf(open, [turn], lockMs, mark));
+  return take(open, [turn], jsonOf<Committed>(rows))[0] ?? { outcome: "hole" };
+}
+
+/** Before a transaction is begun: the dictionary has transactions of its own. */
+export async function learnDefinitions(open: Open, turns: readonly TurnCommit[]): Promise<void> {
+  for (const { create } of turns) {
+    if (create !== undefined) await open.definitions.learn(open.store, create.map(definitionOf));
+  }
+}
+
+function valuesOf(open: Open, turns: readonly TurnCommit[], patienceMs: number, mark: string | null): unknown[] {
+  const rows = turns.flatMap(({ run, claim, row }) => (row === undefined ? [] : [{ run, claim, row }]));
+  return [
+    open.store.now,
+    patienceMs,
+    recordFormat,
+    mark,
+    arrayOf(turns.map(({ run }) => run)),
+    arrayOf(turns.map(({ seq }) => seq)),
+    arrayOf(turns.map(({ turn }) => turn)),
+    arrayOf(turns.map(({ host }) => host)),
+    arrayOf(turns.map(({ entriesText }) => entriesText)),
+    ...rowArrays(rows),
+    restOf(open, turns),
+  ];
+}
+
+/** What few turns have, as JSON; null where none has any. */
+function restOf(open: Open, turns: readonly TurnCommit[]): string | null {
+  const rest: Record<string, object[]> = {};
+  const add = (part: string, items: readonly object[]): void => {
+    if (items.length > 0) (rest[part] ??= []).push(...items);
+  };
+  for (const { run, namespace, checkpoint, read, unsubscribe, subscribe, create, deliver } of turns) {
+    if (checkpoint !== undefined) add("checkpoints", [{ run, seq: checkpoint.seq, state: checkpoint.stateText }]);
+    if (read !== undefined)
+      add(
+        "reads",
+        read.map((outcome) => ({ run, ...outcome })),
+      );
+    if (unsubscribe !== undefined)
+      add(
+        "unsubscribe",
+        unsubscribe.map((pointer) => ({ run, pointer })),
+      );
+    if (subscribe !== undefined)
+      add(
+        "subscribe",
+        subscribe.map((subscription) => ({ run, namespace, ...subscription })),
+      );
+    if (create !== undefined) {
+      add(
+        "create",
+        createItems(create, open.definitions).items.map((item) => ({ by: run, ...item })),
+      );
+    }
+    if (deliver !== undefined)
+      add(
+        "deliver",
+        deliver.map((delivery, at) => ({ by: run, ...deliveryItem(delivery, at) })),
+      );
+  }
+  return Object.keys(rest).length === 0 ? null : JSON.stringify(rest);
+}
+
+/** Reads the answer, and tells whom it has woken. */
+function take(open: Open, turns: readonly TurnCommit[], committed: Committed | null): CommitResult[] {
+  if (committed === null) throw new TypeError("the store gave no answer");
+  const { now, results, created } = committed;
+  const woken = [...(committed.woken ?? []), ...(created?.woken ?? [])];
+  let changed = created?.later === true;
+  const answers = turns.map((turn, place): CommitResult => {
+    const result = results[place] ?? null;
+    if (result === null) return { outcome: "hole" };
+    if (typeof result === "string") return { outcome: "conflict", turn: result };
+    const [signals, rowWritten, behind, dueAt] = result;
+    const applied = { outcome: "applied", rowWritten, signals, behind } as const;
+    if (!rowWritten || turn.row?.release !== true) return applied;
+    if (dueAt !== null && dueAt <= now) woken.push(turn.run);
+    else if (dueAt !== null || turn.row.completedAt !== null) changed = true;
+    return { ...applied, dueAt };
+  });
+  open.hints.committed(woken, changed);
+  return answers;
+}
+
+/** What PostgreSQL could not hold, found before it is asked: so that no neighbour has to be sent again. */
+function problemOf(turn: TurnCommit): Error | undefined {
+  try {
+    checkText(turn.turn, "a turn's id");
+    checkText(turn.host, "a host's name");
+    checkText(turn.entriesText, "a turn");
+    if (turn.checkpoint !== undefined) checkText(turn.checkpoint.stateText, "a checkpoint");
+    if (turn.row !== undefined) checkRow(turn.row);
+    for (const { reason } of turn.read ?? []) if (reason !== null) checkText(reason, "the reason of a refusal");
+    for (const { name, key } of turn.subscribe ?? []) {
+      checkName(name, "an event's name");
+      checkName(key, "an event's key");
+    }
+    for (const workflow of turn.create ?? []) checkWorkflow(workflow);
+    for (const delivery of turn.deliver ?? []) checkDelivery(delivery);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}

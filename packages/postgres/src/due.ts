@@ -1,0 +1,37 @@
+import type { DefinitionRef } from "@wfe/core/providers";
+import { arrayOf } from "./arrays.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * Whether there is something to do: a free workflow of these definitions that is due (of any, where there are none), one of
+ * these leases' that something has come for, or an event. Costs an index look-up for each definition.
+ */
+export async function isSomethingDue(
+  store: Store,
+  definitions: readonly DefinitionRef[],
+  leases: readonly string[],
+): Promise<boolean> {
+  const due = await store.readJson<boolean>(
+    `WITH clock AS (SELECT $s.wfe_now($1::bigint) AS now)
+    SELECT (EXISTS (
+      SELECT FROM $s.wfe_definitions d CROSS JOIN LATERAL (
+        SELECT due_at FROM $s.wfe_workflows w WHERE w.definition = d.definition AND w.owner IS NULL AND w.due_at IS NOT NULL
+        ORDER BY w.due_at LIMIT 1
+      ) first
+      WHERE first.due_at <= clock.now AND ($2::boolean OR (d.id, d.version) IN (
+        SELECT id, version FROM unnest($3::text[], $4::bigint[]) AS i (id, version)
+      ))
+    ) OR EXISTS (SELECT FROM $s.wfe_workflows WHERE owner = ANY ($5::text[]) AND due_at <= clock.now)
+    OR EXISTS (SELECT FROM $s.wfe_staged_events)
+    OR EXISTS (SELECT FROM $s.wfe_streams WHERE pending = 1)
+    OR EXISTS (SELECT FROM $s.wfe_events WHERE number IS NULL AND effective_at <= clock.now))::text AS json FROM clock`,
+    [
+      store.now,
+      definitions.length === 0,
+      arrayOf(definitions.map(({ id }) => id)),
+      arrayOf(definitions.map(({ version }) => version)),
+      arrayOf(leases),
+    ],
+  );
+  return due === true;
+}

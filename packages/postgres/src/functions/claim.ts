@@ -1,0 +1,150 @@
+import { rowJoins, selectRow } from "../rows.ts";
+
+/** What one point of priority is worth, in waiting. */
+const pointMs = 60_000;
+
+const isDue = "owner IS NULL AND due_at IS NOT NULL AND due_at <= v_now";
+const isFree = "owner IS NULL AND due_at IS NOT NULL";
+const inOrder = "ORDER BY namespace, priority, due_at LIMIT 1";
+
+/** Round after round each namespace gives its first; within a round, and of one namespace, by priority and waiting. */
+const ranked = (candidates: string): string => `
+  SELECT array_agg(run ORDER BY round, score, run) FROM (
+    SELECT run, score, row_number() OVER (PARTITION BY namespace ORDER BY score, run) AS round
+    FROM (SELECT run, namespace, due_at - priority * ${pointMs}::bigint AS score FROM (${candidates}) c) scored
+  ) rounds`;
+
+/**
+ * Takes workflows for the lease. Where more are due than may be taken, the first of every lane (one definition, namespace and
+ * priority) are looked at: in a lane the order of claiming is that of the due times, so they are all that a claim can take,
+ * however many wait behind them. Of more lanes than \`p_lanes\` some are looked at, from the namespace \`p_from\` on.
+ *
+ * Gives \`{rows, stopped}\`: the namespace at which the next claim should go on, or null.
+ */
+export const claim = `
+CREATE FUNCTION $s.wfe_claim(p_now bigint, p_lock_ms integer, p_lease text, p_limit integer, p_ids text[], p_versions bigint[],
+  p_format integer, p_runs bigint[], p_lanes integer, p_from text) RETURNS json LANGUAGE plpgsql $plans AS $body$
+DECLARE
+  v_now bigint := $s.wfe_now(p_now);
+  v_definitions bigint[];
+  v_oldest bigint[];
+  v_ranked bigint[];
+  v_taken bigint[] := '{}';
+  v_some bigint[];
+  v_depth integer;
+  v_found bigint;
+  v_cut boolean;
+  v_lanes json;
+  v_stopped text;
+BEGIN
+  v_definitions := ARRAY(
+    SELECT DISTINCT d.definition FROM unnest(p_ids, p_versions) AS i (id, version)
+    JOIN $s.wfe_definitions d ON d.id = i.id AND d.version = i.version WHERE d.format <= p_format
+  );
+  IF p_runs IS NOT NULL THEN
+    v_ranked := (${ranked(`
+      SELECT run, namespace, priority, due_at FROM $s.wfe_workflows
+      WHERE run = ANY (p_runs) AND definition = ANY (v_definitions) AND ${isDue}`)});
+  ELSE
+    SELECT array_agg(run) INTO v_oldest FROM (
+      SELECT w.run FROM unnest(v_definitions) AS d (definition) CROSS JOIN LATERAL (
+        SELECT run FROM $s.wfe_workflows o WHERE o.definition = d.definition AND ${isDue} ORDER BY due_at LIMIT p_limit + 1
+      ) w LIMIT p_limit + 1
+    ) oldest;
+    IF coalesce(array_length(v_oldest, 1), 0) <= p_limit THEN
+      v_ranked := (${ranked(
+        "SELECT run, namespace, priority, due_at FROM $s.wfe_workflows WHERE run = ANY (v_oldest)",
+      )});
+    END IF;
+  END IF;
+  IF p_runs IS NULL AND v_oldest IS NULL THEN RETURN NULL; END IF;
+  IF v_ranked IS NULL AND p_runs IS NOT NULL THEN RETURN NULL; END IF;
+
+  PERFORM $s.wfe_begin(p_lock_ms);
+  IF v_ranked IS NOT NULL THEN
+    v_taken := $s.wfe_take(v_now, p_lease, p_limit, v_ranked);
+  ELSE
+    SELECT json_agg(l), min(namespace) FILTER (WHERE place = p_lanes) INTO v_lanes, v_stopped FROM (
+      SELECT l.definition, l.namespace, l.priority, l.due_at, row_number() OVER (PARTITION BY l.definition) AS place
+      FROM unnest(v_definitions) AS d (definition) CROSS JOIN LATERAL (
+        SELECT * FROM $s.wfe_lanes(d.definition, p_from, p_lanes)
+      ) l
+    ) l;
+    v_depth := p_limit;
+    LOOP
+      WITH candidate AS (
+        SELECT w.* FROM json_to_recordset(v_lanes) AS l (definition bigint, namespace text, priority integer, due_at bigint)
+        CROSS JOIN LATERAL (
+          SELECT run, namespace, priority, due_at FROM $s.wfe_workflows w
+          WHERE w.definition = l.definition AND w.namespace = l.namespace AND w.priority = l.priority AND ${isDue}
+          ORDER BY due_at LIMIT v_depth
+        ) w
+        WHERE l.due_at <= v_now
+      )
+      SELECT (${ranked("SELECT * FROM candidate")}), count(*), count(*) >= v_depth INTO v_ranked, v_found, v_cut FROM candidate;
+      v_some := $s.wfe_take(v_now, p_lease, p_limit - coalesce(array_length(v_taken, 1), 0), v_ranked);
+      v_taken := v_taken || v_some;
+      -- The first ones may have been in other hands: then those behind them are looked at.
+      EXIT WHEN coalesce(array_length(v_taken, 1), 0) >= p_limit OR NOT v_cut OR v_depth > p_limit * 50;
+      v_depth := v_depth * 4;
+    END LOOP;
+    IF coalesce(array_length(v_taken, 1), 0) < p_limit THEN
+      v_taken := v_taken || $s.wfe_take(v_now, p_lease, p_limit - coalesce(array_length(v_taken, 1), 0), v_oldest);
+    END IF;
+  END IF;
+  RETURN json_build_object('stopped', v_stopped, 'rows', (
+    SELECT json_agg(claimed) FROM (
+      SELECT ${selectRow} FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
+      ${rowJoins} ORDER BY taken.place
+    ) claimed
+  ));
+END
+$body$`;
+
+/** Takes up to so many of these, in their order, where nobody else is at it. Gives them in the order of claiming. */
+export const take = `
+CREATE FUNCTION $s.wfe_take(v_now bigint, p_lease text, p_limit integer, p_runs bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql $plans AS $body$
+DECLARE
+  v_taken bigint[];
+BEGIN
+  v_taken := ARRAY(
+    SELECT w.run FROM unnest(p_runs) WITH ORDINALITY AS i (run, place) JOIN $s.wfe_workflows w ON w.run = i.run
+    WHERE ${isDue} ORDER BY i.place LIMIT p_limit FOR NO KEY UPDATE OF w SKIP LOCKED
+  );
+  v_taken := ARRAY(
+    SELECT run FROM $s.wfe_workflows WHERE run = ANY (v_taken) ORDER BY due_at - priority * ${pointMs}::bigint, run
+  );
+  UPDATE $s.wfe_workflows SET owner = p_lease, claim = claim + 1, due_at = NULL WHERE run = ANY (v_taken);
+  RETURN v_taken;
+END
+$body$`;
+
+/** The first lanes that have free workflows, with the due time of their first: a look-up each, past all that is in them. */
+export const lanes = `
+CREATE FUNCTION $s.wfe_lanes(p_definition bigint, p_from text, p_limit integer)
+RETURNS TABLE (definition bigint, namespace text, priority integer, due_at bigint) LANGUAGE plpgsql $plans AS $body$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH RECURSIVE lane AS (
+    (SELECT w.definition, w.namespace, w.priority, w.due_at FROM $s.wfe_workflows w
+      WHERE w.definition = p_definition AND w.namespace >= p_from AND ${isFree} ${inOrder})
+    UNION ALL
+    SELECT n.* FROM lane l CROSS JOIN LATERAL (
+      SELECT w.definition, w.namespace, w.priority, w.due_at FROM $s.wfe_workflows w
+      WHERE w.definition = p_definition AND (w.namespace, w.priority) > (l.namespace, l.priority) AND ${isFree} ${inOrder}
+    ) n
+  ), around AS (
+    (SELECT w.definition, w.namespace, w.priority, w.due_at FROM $s.wfe_workflows w
+      WHERE w.definition = p_definition AND w.namespace < p_from AND ${isFree} ${inOrder})
+    UNION ALL
+    SELECT n.* FROM around l CROSS JOIN LATERAL (
+      SELECT w.definition, w.namespace, w.priority, w.due_at FROM $s.wfe_workflows w
+      WHERE w.definition = p_definition AND (w.namespace, w.priority) > (l.namespace, l.priority) AND w.namespace < p_from
+        AND ${isFree} ${inOrder}
+    ) n
+  )
+  (SELECT * FROM lane LIMIT p_limit) UNION ALL (SELECT * FROM around LIMIT p_limit) LIMIT p_limit;
+END
+$body$`;

@@ -1,0 +1,190 @@
+/**
+ * Writes rows, each where the claim is still the writer's; they are locked. \`p_behind\`: runs with a subscription that its stream
+ * has gone beyond. Were such a workflow let go asleep, only its host would know, and might die before it acts.
+ */
+export const writeRows = `
+CREATE FUNCTION $s.wfe_write_locked_rows(p_now bigint, p_format integer, p_behind bigint[], p_run bigint[], p_claim bigint[],
+  p_status text[], p_due bigint[], p_release boolean[], p_noted bigint[], p_version bigint[], p_hash text[],
+  p_completed bigint[], p_waiting text[], p_result text[], p_error text[]) RETURNS bigint[] LANGUAGE plpgsql $plans AS $body$
+DECLARE
+  v_written bigint[];
+BEGIN
+  WITH item AS MATERIALIZED (
+    SELECT * FROM unnest(p_run, p_claim, p_status, p_due, p_release, p_noted, p_version, p_hash, p_completed, p_waiting,
+      p_result, p_error) AS i (run, claim, status, due, release, noted, version, hash, completed, waiting, result, error)
+  ), written AS (
+    -- The due time comes from the row's own signals: a subquery would see them as they were when the statement began.
+    UPDATE $s.wfe_workflows w SET
+      status = i.status,
+      ended = CASE WHEN i.status IN ('completed', 'failed', 'terminated') THEN 1 ELSE 0 END,
+      due_at = CASE WHEN i.release AND (w.signals > i.noted OR w.run = ANY (p_behind)) THEN p_now ELSE i.due END,
+      owner = CASE WHEN i.release THEN NULL ELSE w.owner END,
+      updated_at = p_now,
+      completed_at = i.completed,
+      waiting_for = i.waiting,
+      definition = CASE WHEN d.version = i.version AND d.hash = i.hash AND d.format = p_format THEN w.definition
+        ELSE $s.wfe_definition(d.id, i.version, i.hash, p_format) END
+    FROM item i JOIN $s.wfe_workflows c ON c.run = i.run JOIN $s.wfe_definitions d ON d.definition = c.definition
+    WHERE w.run = i.run AND w.claim = i.claim
+    RETURNING w.run
+  ), ends AS (
+    INSERT INTO $s.wfe_ends (run, result, error)
+    SELECT run, result, error FROM item JOIN written USING (run) WHERE result IS NOT NULL OR error IS NOT NULL
+    ON CONFLICT (run) DO UPDATE SET result = excluded.result, error = excluded.error
+  ), gone AS (
+    DELETE FROM $s.wfe_ends WHERE run IN (
+      SELECT run FROM item JOIN written USING (run) WHERE result IS NULL AND error IS NULL
+    )
+  )
+  SELECT array_agg(run) INTO v_written FROM written;
+  RETURN coalesce(v_written, '{}');
+END
+$body$`;
+
+/** The same for callers: gives \`[run, claim, due time, whether it is due]\` of those that were written. */
+export const writeRowsAlone = `
+CREATE FUNCTION $s.wfe_write_rows(p_now bigint, p_lock_ms integer, p_format integer, p_run bigint[], p_claim bigint[],
+  p_status text[], p_due bigint[], p_release boolean[], p_noted bigint[], p_version bigint[], p_hash text[],
+  p_completed bigint[], p_waiting text[], p_result text[], p_error text[]) RETURNS json LANGUAGE plpgsql $plans AS $body$
+DECLARE
+  v_now bigint;
+  v_written bigint[];
+BEGIN
+  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM 1 FROM $s.wfe_workflows WHERE run = ANY (p_run) ORDER BY run FOR NO KEY UPDATE;
+  v_now := $s.wfe_now(p_now);
+  v_written := $s.wfe_write_locked_rows(v_now, p_format, '{}', p_run, p_claim, p_status, p_due, p_release, p_noted, p_version,
+    p_hash, p_completed, p_waiting, p_result, p_error);
+  RETURN (SELECT json_agg(json_build_array(run, claim, due_at, due_at <= v_now)) FROM $s.wfe_workflows WHERE run = ANY (v_written));
+END
+$body$`;
+
+/**
+ * Appends turns of different workflows with what goes with them, each judged alone. \`p_rest\` holds what few turns have:
+ * \`{checkpoints, reads, unsubscribe, subscribe, create, deliver}\`, or null. Gives \`{results, woken, later}\`; a result is
+ * \`[signals, row written, behind, due time]\`, the id of the turn that is stored in its place, or null for a hole.
+ *
+ * Locks in this order, as all that writes does: streams by key, instance rows by run, journal rows, ids of new workflows.
+ */
+export const commit = `
+CREATE FUNCTION $s.wfe_commit(p_now bigint, p_lock_ms integer, p_format integer, p_mark text,
+  t_run bigint[], t_seq bigint[], t_turn text[], t_host text[], t_entries text[],
+  w_run bigint[], w_claim bigint[], w_status text[], w_due bigint[], w_release boolean[], w_noted bigint[],
+  w_version bigint[], w_hash text[], w_completed bigint[], w_waiting text[], w_result text[], w_error text[],
+  p_rest json) RETURNS json LANGUAGE plpgsql $plans AS $body$
+DECLARE
+  v_now bigint;
+  v_rows boolean := array_length(w_run, 1) > 0;
+  v_locked bigint[];
+  v_applied bigint[];
+  v_behind bigint[] := '{}';
+  v_written bigint[] := '{}';
+  v_woken bigint[];
+  v_places integer[];
+  v_created json;
+  v_results json;
+BEGIN
+  IF p_mark IS NULL THEN
+    PERFORM $s.wfe_begin(p_lock_ms);
+  ELSIF current_setting('wfe.mark', true) IS DISTINCT FROM p_mark THEN
+    -- The body of the step has ended the transaction that its result was to be part of.
+    RAISE EXCEPTION 'the transaction was ended' USING ERRCODE = 'WFE02';
+  END IF;
+
+  IF p_rest IS NOT NULL AND p_rest -> 'subscribe' IS NOT NULL THEN
+    PERFORM $s.wfe_lock_streams(p_rest -> 'subscribe');
+  END IF;
+
+  IF v_rows OR p_rest IS NOT NULL THEN
+    v_locked := w_run;
+    IF p_rest IS NOT NULL THEN
+      v_locked := v_locked
+        || ARRAY(SELECT run FROM json_to_recordset(p_rest -> 'reads') AS i (run bigint))
+        || ARRAY(SELECT "to" FROM json_to_recordset(p_rest -> 'deliver') AS i ("to" bigint));
+    END IF;
+    PERFORM 1 FROM $s.wfe_workflows WHERE run = ANY (v_locked) ORDER BY run FOR NO KEY UPDATE;
+  END IF;
+
+  v_now := $s.wfe_now(p_now);
+  WITH added AS (
+    INSERT INTO $s.wfe_turns (run, seq, turn, at, host, entries)
+    SELECT t.run, t.seq, t.turn, v_now, t.host, t.entries
+    FROM unnest(t_run, t_seq, t_turn, t_host, t_entries) AS t (run, seq, turn, host, entries)
+    JOIN $s.wfe_workflows w ON w.run = t.run
+    WHERE t.seq = 0 OR EXISTS (SELECT FROM $s.wfe_turns b WHERE b.run = t.run AND b.seq = t.seq - 1)
+    ORDER BY t.run
+    ON CONFLICT (run, seq) DO NOTHING RETURNING run
+  )
+  SELECT coalesce(array_agg(run), '{}') INTO v_applied FROM added;
+
+  IF p_rest IS NOT NULL THEN
+    INSERT INTO $s.wfe_checkpoints (run, seq, state)
+    SELECT run, seq, state FROM json_to_recordset(p_rest -> 'checkpoints') AS i (run bigint, seq bigint, state text)
+    WHERE run = ANY (v_applied)
+    ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, state = excluded.state
+    WHERE excluded.seq > wfe_checkpoints.seq;
+
+    -- What a delivery said is in the journal by now. The rest of it stays, so that the same one is not taken twice.
+    WITH read AS (
+      UPDATE $s.wfe_deliveries d SET outcome = i.outcome, reason = i.reason, body = ''
+      FROM json_to_recordset(p_rest -> 'reads') AS i (run bigint, number bigint, outcome text, reason text)
+      WHERE i.run = ANY (v_applied) AND d.run = i.run AND d.number = i.number AND d.outcome IS NULL
+      RETURNING d.run, d.exempt
+    )
+    UPDATE $s.wfe_workflows w SET limited = w.limited - r.ordinary
+    FROM (SELECT run, count(*) AS ordinary FROM read WHERE exempt = 0 GROUP BY run) r WHERE w.run = r.run;
+
+    -- Endings first: a pointer that waits again in the turn that read its event keeps the new subscription.
+    DELETE FROM $s.wfe_subscriptions b
+    USING json_to_recordset(p_rest -> 'unsubscribe') AS i (run bigint, pointer bigint)
+    WHERE i.run = ANY (v_applied) AND b.run = i.run AND b.pointer = i.pointer;
+
+    IF p_rest -> 'subscribe' IS NOT NULL THEN
+      WITH item AS MATERIALIZED (
+        SELECT i.run, i.pointer, i.after, s.stream, s.last
+        FROM json_to_recordset(p_rest -> 'subscribe')
+          AS i (run bigint, namespace text, name text, key text, pointer bigint, after bigint)
+        JOIN $s.wfe_streams s ON s.namespace = i.namespace AND s.name = i.name AND s.key = i.key
+        WHERE i.run = ANY (v_applied)
+      ), added AS (
+        INSERT INTO $s.wfe_subscriptions (run, pointer, stream) SELECT DISTINCT run, pointer, stream FROM item
+        ON CONFLICT DO NOTHING
+      )
+      SELECT coalesce(array_agg(DISTINCT run), '{}') INTO v_behind FROM item WHERE last > after;
+    END IF;
+
+    IF p_rest -> 'create' IS NOT NULL THEN
+      SELECT json_agg(item) INTO v_created FROM json_array_elements(p_rest -> 'create') AS i (item)
+      WHERE (item ->> 'by')::bigint = ANY (v_applied);
+      IF v_created IS NOT NULL THEN v_created := $s.wfe_create(v_now, v_created); END IF;
+    END IF;
+
+    IF p_rest -> 'deliver' IS NOT NULL THEN
+      -- No limit: what a turn delivers is the engine's own, and the turn cannot be taken back for a full inbox.
+      v_woken := $s.wfe_deliver_locked(v_now, (SELECT json_agg(item) FROM json_array_elements(p_rest -> 'deliver') AS i (item)
+        WHERE (item ->> 'by')::bigint = ANY (v_applied)), NULL);
+    END IF;
+  END IF;
+
+  IF v_rows THEN
+    v_places := ARRAY(SELECT place FROM unnest(w_run) WITH ORDINALITY AS i (run, place) WHERE run = ANY (v_applied));
+    IF array_length(v_places, 1) = array_length(w_run, 1) THEN
+      v_written := $s.wfe_write_locked_rows(v_now, p_format, v_behind, w_run, w_claim, w_status, w_due, w_release, w_noted,
+        w_version, w_hash, w_completed, w_waiting, w_result, w_error);
+    ELSE
+      SELECT $s.wfe_write_locked_rows(v_now, p_format, v_behind, array_agg(w_run[p]), array_agg(w_claim[p]),
+        array_agg(w_status[p]), array_agg(w_due[p]), array_agg(w_release[p]), array_agg(w_noted[p]), array_agg(w_version[p]),
+        array_agg(w_hash[p]), array_agg(w_completed[p]), array_agg(w_waiting[p]), array_agg(w_result[p]), array_agg(w_error[p]))
+      INTO v_written FROM unnest(v_places) AS places (p);
+    END IF;
+  END IF;
+
+  SELECT json_agg(CASE
+      WHEN t.run = ANY (v_applied) THEN json_build_array(w.signals, w.run = ANY (v_written), w.run = ANY (v_behind), w.due_at)
+      ELSE (SELECT to_json(s.turn) FROM $s.wfe_turns s WHERE s.run = t.run AND s.seq = t.seq AND w.run IS NOT NULL)
+    END ORDER BY t.place)
+  INTO v_results
+  FROM unnest(t_run, t_seq) WITH ORDINALITY AS t (run, seq, place) LEFT JOIN $s.wfe_workflows w ON w.run = t.run;
+  RETURN json_build_object('now', v_now, 'results', v_results, 'woken', to_json(v_woken), 'created', v_created);
+END
+$body$`;

@@ -1,0 +1,138 @@
+import { StoreError } from "@wfe/core/providers";
+import { Failed, isTold } from "./failed.ts";
+import type { Connection, Querier, Target } from "./target.ts";
+
+/** A way to connections. */
+export interface Access {
+  /** Has a connection for as long as the work takes. */
+  use<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+}
+
+/**
+ * One connection that is kept, used by one call at a time and opened again when it broke. A busy pool does not make it wait.
+ *
+ * `timeoutMs`: after so long without an answer the line is taken to be dead.
+ */
+export class Lane implements Access {
+  readonly #target: Target;
+  readonly #timeoutMs: number;
+  #connection: Connection | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(target: Target, timeoutMs: number) {
+    this.#target = target;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const used = this.#tail.then(() => this.#use(work));
+    this.#tail = used.catch(() => undefined);
+    return used;
+  }
+
+  /** Lets go of the connection once what is under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#tail;
+    this.#connection?.release(false);
+    this.#connection = undefined;
+  }
+
+  async #use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.#open();
+    try {
+      return await within(this.#timeoutMs, work(connection));
+    } catch (error) {
+      // An error that the server has told leaves the line as it was; any other may have broken it.
+      if (!isTold(error)) {
+        this.#connection = undefined;
+        connection.release(true);
+      }
+      throw error;
+    }
+  }
+
+  async #open(): Promise<Connection> {
+    if (this.#closed) throw new Failed(new Error("the store is closed"), "connecting");
+    if (this.#connection !== undefined) return this.#connection;
+    try {
+      this.#connection = await this.#target.connect();
+    } catch (error) {
+      throw new Failed(error, "connecting");
+    }
+    return this.#connection;
+  }
+}
+
+/** The connections that many calls share, each for a moment. */
+export class Shared implements Access {
+  readonly #target: Target;
+  readonly #timeoutMs: number;
+
+  constructor(target: Target, timeoutMs: number) {
+    this.#target = target;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.hold((connection) => within(this.#timeoutMs, work(connection)));
+  }
+
+  /** The same for work that takes as long as it takes. */
+  async hold<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    let connection: Connection;
+    try {
+      connection = await this.#target.lend();
+    } catch (error) {
+      throw new Failed(error, "connecting");
+    }
+    let broken = true;
+    try {
+      const result = await work(connection);
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = !isTold(error);
+      throw error;
+    } finally {
+      connection.release(broken);
+    }
+  }
+}
+
+/** Runs a statement; what fails is a `Failed`. `stage`: whether it is committed by itself. */
+export async function runStatement(
+  connection: Querier,
+  stage: "statement" | "committing",
+  sql: string,
+  values?: readonly unknown[],
+): ReturnType<Querier["query"]> {
+  try {
+    return await connection.query(sql, values);
+  } catch (error) {
+    throw new Failed(error, stage);
+  }
+}
+
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  let late: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    late = setTimeout(() => reject(silent(timeoutMs)), timeoutMs);
+    late.unref();
+  });
+  try {
+    return await Promise.race([work, silence]);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+function silent(timeoutMs: number): Failed {
+  const cause = new StoreError(
+    "STORE_UNREACHABLE",
+    `the database has not answered for ${timeoutMs / 1000} s: the connection is opened again`,
+    { outcome: "unknown", transient: true },
+  );
+  return new Failed(cause, "committing");
+}

@@ -1,0 +1,276 @@
+import type { LoadedWorkflow, PersistenceProvider, Run, StoredTurn, WorkflowRow } from "@wfe/core/providers";
+import { recordFormat } from "@wfe/core/providers";
+import { arrayOf } from "./arrays.ts";
+import { createIn, publishIn } from "./callers.ts";
+import { claim, type LaneCursor } from "./claim.ts";
+import { checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf } from "./create.ts";
+import { deliver, deliveryOutcomes, unreadDeliveries } from "./deliveries.ts";
+import { advanceEvents, nextDueEvent, publish, readStreams } from "./events.ts";
+import type { Hints } from "./hints.ts";
+import type { Open } from "./postgres.ts";
+import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
+import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
+import { rowJoins, rowOf, selectRow, type StoredRow } from "./rows.ts";
+import { commitAll } from "./transactional.ts";
+
+const writeRows = `SELECT $s.wfe_write_rows($1::bigint, $2::integer, $3::integer, ${rowArrayTypes
+  .map((type, place) => `$${place + 4}::${type}`)
+  .join(", ")})::text AS json`;
+
+type WrittenRow = readonly [run: Run, claim: number, dueAt: number | null, isDue: boolean | null];
+
+/** `opened` gives what is open, or throws. */
+export function postgresPersistence(opened: () => Open, hints: Hints): PersistenceProvider {
+  const lanes: LaneCursor = { from: "" };
+  return {
+    transactionalSteps: true,
+
+    create: async (workflows) => {
+      if (workflows.length === 0) return [];
+      for (const workflow of workflows) checkWorkflow(workflow);
+      const { store, definitions } = opened();
+      await definitions.learn(store, workflows.map(definitionOf));
+      const { items, places } = createItems(workflows, definitions);
+      const created = await store.writeJson<CreatedRows>(
+        store.shared,
+        "SELECT $s.wfe_create_alone($1::bigint, $2::integer, $3::json)::text AS json",
+        [store.now, null, JSON.stringify(items)],
+      );
+      if (created === null) throw new TypeError("the store gave no answer");
+      hints.committed(created.woken ?? [], created.later);
+      return createdOf(workflows, places, created);
+    },
+
+    createIn: async (tx, workflows) => createIn(opened(), tx, workflows),
+
+    find: async (namespace, ids) => {
+      if (ids.length === 0) return [];
+      const rows = await findRows(opened(), "w.namespace = $1 AND w.id = ANY ($2::text[])", [namespace, arrayOf(ids)]);
+      const found = new Map(rows.map((row) => [row.id, rowOf(row)]));
+      return ids.map((id) => found.get(id));
+    },
+
+    claim: async (request) => {
+      hints.sawClaim(request);
+      return claim(opened(), request, lanes);
+    },
+
+    commit: async (turns) => (turns.length === 0 ? [] : commitAll(opened(), turns)),
+
+    writeRows: async (writes) => {
+      if (writes.length === 0) return [];
+      for (const { row } of writes) checkRow(row);
+      const { store } = opened();
+      // A row that is in the list twice becomes what the last one says.
+      const last = new Map(writes.map((write) => [`${write.run}:${write.claim}`, write]));
+      const written = await store.writeJson<WrittenRow[]>(store.committer, writeRows, [
+        store.now,
+        null,
+        recordFormat,
+        ...rowArrays([...last.values()]),
+      ]);
+      const dueRuns: Run[] = [];
+      let changed = false;
+      const keys = new Set<string>();
+      for (const [run, claimed, dueAt, isDue] of written ?? []) {
+        const key = `${run}:${claimed}`;
+        keys.add(key);
+        const row = last.get(key)?.row;
+        if (row?.release !== true) continue;
+        if (isDue === true) dueRuns.push(run);
+        else changed ||= dueAt !== null || row.completedAt !== null;
+      }
+      hints.committed(dueRuns, changed);
+      return writes.map(({ run, claim: claimed }) => keys.has(`${run}:${claimed}`));
+    },
+
+    load: async (runs) => loadWorkflows(opened(), runs),
+
+    pull: async (requests) => {
+      if (requests.length === 0) return [];
+      const open = opened();
+      const runs = requests.map(({ run }) => run);
+      // First: what comes after it is beyond it.
+      const heads = await open.store.readJson<(readonly [run: Run, signals: number, delivered: number])[]>(
+        `SELECT json_agg(json_build_array(run, signals, delivered))::text AS json FROM $s.wfe_workflows
+        WHERE run = ANY ($1::bigint[])`,
+        [arrayOf(runs)],
+      );
+      const signals = new Map(heads?.map(([run, value]) => [run, value]));
+      const withInbox = heads?.filter(([, , delivered]) => delivered > 0).map(([run]) => run) ?? [];
+      const unread = withInbox.length === 0 ? new Map() : await unreadDeliveries(open, withInbox);
+      const cursors = requests.flatMap(({ namespace, streams }) => streams.map((cursor) => ({ namespace, cursor })));
+      const events = cursors.length === 0 ? [] : await readStreams(open, cursors);
+      let next = 0;
+      return requests.map(({ run, streams }) => ({
+        signals: signals.get(run) ?? 0,
+        deliveries: unread.get(run) ?? [],
+        events: events.slice(next, (next += streams.length)),
+      }));
+    },
+
+    turns: async (run, { from, to, limit }) => {
+      const turns = await opened().store.readJson<StoredTurn[]>(
+        `SELECT json_agg(t ORDER BY seq)::text AS json FROM (
+          SELECT seq, turn, at, host, entries AS "entriesText" FROM $s.wfe_turns
+          WHERE run = $1::bigint AND seq >= $2::bigint AND seq <= $3::bigint ORDER BY seq LIMIT $4::bigint
+        ) t`,
+        [run, from, to ?? Number.MAX_SAFE_INTEGER, limit],
+      );
+      return turns ?? [];
+    },
+
+    deliver: async (deliveries, inboxLimit) =>
+      deliveries.length === 0 ? [] : deliver(opened(), deliveries, inboxLimit),
+
+    deliveryOutcomes: async (requests) => (requests.length === 0 ? [] : deliveryOutcomes(opened(), requests)),
+
+    publish: async (events) => (events.length === 0 ? [] : publish(opened(), events)),
+
+    publishIn: async (tx, events) => publishIn(opened(), tx, events),
+
+    advanceEvents: async (limit) => advanceEvents(opened(), limit),
+
+    nextDueAt: async (definitions) => {
+      const open = opened();
+      const [event, [row]] = await Promise.all([
+        nextDueEvent(open),
+        open.store.read(
+          `SELECT min(first.due_at)::text AS due FROM unnest($1::text[], $2::bigint[]) AS i (id, version)
+          JOIN $s.wfe_definitions d ON d.id = i.id AND d.version = i.version AND d.format <= $3::integer
+          CROSS JOIN LATERAL (
+            SELECT due_at FROM $s.wfe_workflows w WHERE w.definition = d.definition AND w.owner IS NULL AND w.due_at IS NOT NULL
+            ORDER BY w.due_at LIMIT 1
+          ) first`,
+          [arrayOf(definitions.map(({ id }) => id)), arrayOf(definitions.map(({ version }) => version)), recordFormat],
+        ),
+      ]);
+      const due = row?.["due"];
+      const times = [event, typeof due === "string" ? Number(due) : null].filter((time) => time !== null);
+      return times.length === 0 ? null : Math.min(...times);
+    },
+
+    owned: async (lease) => {
+      const owned = await opened().store.readJson<
+        { readonly run: Run; readonly claim: number; readonly signals: number }[]
+      >(
+        `SELECT json_agg(json_build_object('run', run, 'claim', claim, 'signals', signals))::text AS json
+        FROM $s.wfe_workflows WHERE owner = $1`,
+        [lease],
+      );
+      return owned ?? [];
+    },
+
+    // A look-up for each owner, however many workflows it has.
+    owners: async () => {
+      const owners = await opened().store.readJson<string[]>(
+        `WITH RECURSIVE owners AS (
+          (SELECT owner FROM $s.wfe_workflows WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
+          UNION ALL
+          SELECT (SELECT w.owner FROM $s.wfe_workflows w WHERE w.owner > o.owner ORDER BY w.owner LIMIT 1)
+          FROM owners o WHERE o.owner IS NOT NULL
+        ) SELECT json_agg(owner)::text AS json FROM owners WHERE owner IS NOT NULL`,
+      );
+      return owners ?? [];
+    },
+
+    orphan: async (leases, limit) => {
+      if (leases.length === 0 || limit <= 0) return 0;
+      const { store } = opened();
+      const freed = await store.writeJson<Run[]>(
+        store.shared,
+        `WITH freed AS (
+          UPDATE $s.wfe_workflows SET claim = claim + 1, orphaned = claim + 1, owner = NULL, due_at = $s.wfe_now($1::bigint)
+          WHERE run IN (
+            SELECT run FROM $s.wfe_workflows WHERE owner = ANY ($2::text[]) ORDER BY run LIMIT $3::bigint FOR NO KEY UPDATE
+          ) RETURNING run
+        ) SELECT json_agg(run)::text AS json FROM freed`,
+        [store.now, arrayOf(leases), limit],
+      );
+      hints.committed(freed ?? [], false);
+      return freed?.length ?? 0;
+    },
+
+    // Loaded by the first call: what builds the SQL takes long to load, and few processes list.
+    list: async (filter, page) => {
+      const { listWorkflows } = await import("./lists.ts");
+      return listWorkflows(opened(), filter, page);
+    },
+
+    count: async (filter) => {
+      const { countWorkflows } = await import("./lists.ts");
+      return countWorkflows(opened(), filter);
+    },
+
+    purge: async ({ workflowsBefore, eventsBefore, limit }) => {
+      const open = opened();
+      const workflows = workflowsBefore === undefined ? 0 : await removeWorkflows(open, workflowsBefore, limit);
+      const events = eventsBefore === undefined ? 0 : await purgeEvents(open, eventsBefore, limit);
+      // What was left by a purge that was killed goes too.
+      if (workflowsBefore !== undefined) while (await emptyTrash(open)) await open.store.clock.yield();
+      return { workflows, events };
+    },
+
+    bindLockProvider: async (name) => {
+      const { store } = opened();
+      await store.write(
+        store.shared,
+        "INSERT INTO $s.wfe_meta (name, value) VALUES ('lock', $1) ON CONFLICT DO NOTHING",
+        [name],
+      );
+      const [row] = await store.read("SELECT value FROM $s.wfe_meta WHERE name = 'lock'");
+      return String(row?.["value"] ?? name);
+    },
+
+    now: async () => {
+      const { store } = opened();
+      return (await store.readJson<number>("SELECT $s.wfe_now($1::bigint)::text AS json", [store.now])) ?? 0;
+    },
+
+    hints: (listener) => hints.store.add(listener),
+  };
+}
+
+export async function findRows(
+  { store }: Open,
+  where: string,
+  values: readonly unknown[],
+): Promise<readonly StoredRow[]> {
+  const rows = await store.readJson<StoredRow[]>(
+    `SELECT json_agg(r)::text AS json FROM (SELECT ${selectRow} FROM $s.wfe_workflows w ${rowJoins} WHERE ${where}) r`,
+    values,
+  );
+  return rows ?? [];
+}
+
+async function loadWorkflows(open: Open, runs: readonly Run[]): Promise<(LoadedWorkflow | undefined)[]> {
+  if (runs.length === 0) return [];
+  interface Journal {
+    readonly run: Run;
+    readonly checkpoint: { readonly seq: number; readonly stateText: string } | null;
+    readonly turns: readonly StoredTurn[] | null;
+  }
+  const values = [arrayOf(runs)];
+  // The journals last: then they are not behind the rows.
+  const rows = await findRows(open, "w.run = ANY ($1::bigint[])", values);
+  const journals = await open.store.readJson<Journal[]>(
+    `SELECT json_agg(j)::text AS json FROM (
+      SELECT i.run,
+        CASE WHEN c.run IS NULL THEN NULL ELSE json_build_object('seq', c.seq, 'stateText', c.state) END AS checkpoint,
+        (SELECT json_agg(t ORDER BY t.seq) FROM (
+          SELECT seq, turn, at, host, entries AS "entriesText" FROM $s.wfe_turns t
+          WHERE t.run = i.run AND t.seq > coalesce(c.seq, -1)
+        ) t) AS turns
+      FROM unnest($1::bigint[]) AS i (run) LEFT JOIN $s.wfe_checkpoints c ON c.run = i.run
+    ) j`,
+    values,
+  );
+  const rowByRun = new Map<Run, WorkflowRow>(rows.map((row) => [row.run, rowOf(row)]));
+  const journalByRun = new Map(journals?.map((journal) => [journal.run, journal]));
+  return runs.map((run) => {
+    const row = rowByRun.get(run);
+    if (row === undefined) return undefined;
+    const journal = journalByRun.get(run);
+    return { row, checkpoint: journal?.checkpoint ?? null, turns: journal?.turns ?? [] };
+  });
+}

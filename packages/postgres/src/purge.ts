@@ -1,0 +1,63 @@
+import type { Run } from "@wfe/core/providers";
+import type { Open } from "./postgres.ts";
+
+/** Rows of one workflow deleted in one transaction. */
+const rowsPerBatch = 2_000;
+
+/**
+ * Takes workflows away that ended before, with all that is small; gives how many. What may be long is left in the trash for
+ * `emptyTrash`, so that their ids are free at once and no transaction is long.
+ */
+export async function removeWorkflows({ store }: Open, before: number, limit: number): Promise<number> {
+  const ofRuns = "WHERE run IN (SELECT run FROM gone)";
+  const removed = await store.writeJson<number>(
+    store.shared,
+    `WITH gone AS (
+      DELETE FROM $s.wfe_workflows WHERE run IN (
+        SELECT run FROM $s.wfe_workflows WHERE ended = 1 AND completed_at < $1::bigint ORDER BY completed_at LIMIT $2::bigint
+        FOR UPDATE SKIP LOCKED
+      ) RETURNING run, namespace, tags, created_at
+    ), tags AS (
+      DELETE FROM $s.wfe_tags t USING gone g CROSS JOIN LATERAL json_array_elements_text(g.tags::json) AS n (tag)
+      WHERE t.namespace = g.namespace AND t.tag = n.tag AND t.created_at = g.created_at AND t.run = g.run
+    ), starts AS (DELETE FROM $s.wfe_starts ${ofRuns}), ends AS (DELETE FROM $s.wfe_ends ${ofRuns}),
+    checkpoints AS (DELETE FROM $s.wfe_checkpoints ${ofRuns}), subscriptions AS (DELETE FROM $s.wfe_subscriptions ${ofRuns}),
+    trash AS (INSERT INTO $s.wfe_trash (run) SELECT run FROM gone)
+    SELECT count(*)::text AS json FROM gone`,
+    [before, limit],
+  );
+  return removed ?? 0;
+}
+
+/** Deletes some of what is in the trash; true while there is more. */
+export async function emptyTrash({ store }: Open): Promise<boolean> {
+  const [trash] = await store.read("SELECT run::text AS run FROM $s.wfe_trash ORDER BY run LIMIT 1");
+  if (trash === undefined) return false;
+  const run: Run = Number(trash["run"]);
+  const deleted = await store.writeJson<number>(
+    store.shared,
+    `WITH turns AS (
+      DELETE FROM $s.wfe_turns WHERE run = $1::bigint AND seq IN (
+        SELECT seq FROM $s.wfe_turns WHERE run = $1::bigint ORDER BY seq LIMIT $2::bigint
+      ) RETURNING 1
+    ), deliveries AS (
+      DELETE FROM $s.wfe_deliveries WHERE delivery IN (
+        SELECT delivery FROM $s.wfe_deliveries WHERE run = $1::bigint LIMIT $2::bigint
+      ) RETURNING 1
+    )
+    SELECT ((SELECT count(*) FROM turns) + (SELECT count(*) FROM deliveries))::text AS json`,
+    [run, rowsPerBatch],
+  );
+  if ((deleted ?? 0) === 0) await store.write(store.shared, "DELETE FROM $s.wfe_trash WHERE run = $1::bigint", [run]);
+  return true;
+}
+
+/** Deletes events numbered before; gives how many. Those of a stream whose waiters are still being woken stay. */
+export async function purgeEvents({ store }: Open, before: number, limit: number): Promise<number> {
+  const removed = await store.writeJson<number>(
+    store.shared,
+    "SELECT $s.wfe_purge_events($1::bigint, $2::integer)::text AS json",
+    [before, limit],
+  );
+  return removed ?? 0;
+}
