@@ -26,6 +26,7 @@ interface Counts {
 const longOptions: Readonly<Record<string, string>> = {
   "--kills": "WFE_KILLS",
   "--zombies": "WFE_ZOMBIES",
+  "--fleet": "WFE_FLEET",
   "--cuts": "WFE_CUTS",
   "--schedules": "WFE_SCHEDULES",
   "--programs": "WFE_PROGRAMS",

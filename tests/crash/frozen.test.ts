@@ -40,7 +40,7 @@ it.each(cases)(
       publish: () => Promise.reject(new Error("nothing is published")),
     });
     const workflows = [...kindNames, "child"].map((each) => kinds[each]!.definition);
-    await using host = new WorkflowHost({ providers: [store.provider()], workflows, lease: "1s", log: silent });
+    await using host = new WorkflowHost({ providers: store.providers(), workflows, lease: "1s", log: silent });
     const kind = kinds[name]!;
     const data = given ?? kind.data(randomOf(1));
     await host.startWorkflow(kind.definition, data, { id: "one" });
@@ -63,7 +63,7 @@ it.each(cases)(
     await child.call("stop");
     await host.stop();
 
-    await using reader = new WorkflowHost({ providers: [store.provider()], workflows, log: silent });
+    await using reader = new WorkflowHost({ providers: store.providers(), workflows, log: silent });
     const { lost, doubled, stuck, damaged } = await auditOf(store, reader, [{ id: "one", kind, data }]);
     expect({ lost, doubled, stuck, damaged }).toEqual({ lost: [], doubled: [], stuck: [], damaged: [] });
     expect(child.told("answered")).toEqual([["conflict"]]);

@@ -21,7 +21,7 @@ export async function expectFinished(moments: readonly Case[]): Promise<void> {
   });
   const definitions = [...kindNames, "child"].map((name) => kinds[name]!.definition);
   await using host: WorkflowHost = new WorkflowHost({
-    providers: [store.provider()],
+    providers: store.providers(),
     workflows: definitions,
     log: quiet(),
   });
@@ -42,7 +42,7 @@ export async function expectFinished(moments: readonly Case[]): Promise<void> {
   await until({ what: "everything has ended" }, async () => (await unfinished(host)) === 0);
   await host.stop();
 
-  await using reader = new WorkflowHost({ providers: [store.provider()], workflows: definitions, log: quiet() });
+  await using reader = new WorkflowHost({ providers: store.providers(), workflows: definitions, log: quiet() });
   const { lost, doubled, stuck, damaged } = await auditOf(store, reader, [start]);
   expect({ lost, doubled, stuck, damaged }).toEqual({ lost: [], doubled: [], stuck: [], damaged: [] });
 }

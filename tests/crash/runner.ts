@@ -4,7 +4,7 @@ import { optionsOf, serve, tell } from "../processes/support/serve.ts";
 import { dyingAt, type Moment } from "./dying-provider.ts";
 import { kindNames, mixOf } from "./mix.ts";
 import { quiet } from "./quiet.ts";
-import { providerOf, type StoreSpec } from "./stores/crash-store.ts";
+import { providersOf, type StoreSpec } from "./stores/crash-store.ts";
 
 /** What the parent gives. */
 export interface RunnerOptions {
@@ -24,14 +24,14 @@ export interface Start {
 }
 
 const { store, directory, moment, lease = "10s", maxDeaths = 3 } = optionsOf<RunnerOptions>();
-const provider = providerOf(store);
+const [provider, ...beside] = providersOf(store);
 const kinds = mixOf({
   store,
   directory,
   publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }),
 });
 const host: WorkflowHost = new WorkflowHost({
-  providers: [moment === undefined ? provider : dyingAt(provider, moment)],
+  providers: [moment === undefined ? provider : dyingAt(provider, moment), ...beside],
   workflows: [...kindNames, "child"].map((name) => kinds[name]!.definition),
   lease,
   maxDeaths,
@@ -46,6 +46,7 @@ serve({
     const { ok, lease, inHand } = await host.health();
     return ok && lease === "alive" && inHand === 0;
   },
+  leaseIs: async () => (await host.health()).lease,
   /** Starts workflows itself and tells of each as soon as it is sure of it, as an application does that runs its own. */
   startWorkflows: async (starts: readonly Start[]) => {
     for (const { id, kind, data } of starts) {

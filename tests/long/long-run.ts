@@ -7,6 +7,8 @@ export interface LongRun {
   readonly kills: number;
   /** Processes that are frozen beyond their lease and thawed. */
   readonly zombies: number;
+  /** Processes of a fleet that are killed; a third as many are frozen. */
+  readonly fleet: number;
   /** Power losses, at so many places of what was written. */
   readonly cuts: number;
   /** Simulated schedules. */
@@ -20,6 +22,7 @@ export interface LongRun {
 export const longRun: LongRun = {
   kills: numberFrom("WFE_KILLS", 300),
   zombies: numberFrom("WFE_ZOMBIES", 20),
+  fleet: numberFrom("WFE_FLEET", 60),
   cuts: numberFrom("WFE_CUTS", 1000),
   schedules: numberFrom("WFE_SCHEDULES", 20_000),
   programs: numberFrom("WFE_PROGRAMS", 5000),

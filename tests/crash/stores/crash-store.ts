@@ -2,23 +2,32 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Provider } from "@wfe/core/providers";
+import { postgresKind } from "./postgres-kind.ts";
 import { sqliteKind } from "./sqlite-kind.ts";
 import type { AroundEffect, EffectStep, OpenStore, StoreKind } from "./store-kind.ts";
+import { withValkey } from "./valkey-kind.ts";
 
-export type StoreName = "sqlite";
+export type StoreName = "sqlite" | "postgres" | "sqlite+valkey" | "postgres+valkey";
 
-const kinds: Readonly<Record<StoreName, StoreKind>> = { sqlite: sqliteKind };
+const kinds: Readonly<Record<StoreName, StoreKind>> = {
+  sqlite: sqliteKind,
+  postgres: postgresKind,
+  "sqlite+valkey": withValkey(sqliteKind),
+  "postgres+valkey": withValkey(postgresKind),
+};
 
 /** How a process reaches a store: `sqlite:/tmp/x/app.db`. */
 export type StoreSpec = `${StoreName}:${string}`;
 
-export function providerOf(spec: StoreSpec): Provider {
+/** The store, then what stands beside it. */
+export function providersOf(spec: StoreSpec): readonly [Provider, ...Provider[]] {
   const { kind, address } = parse(spec);
-  return kind.provider(address);
+  return [kind.provider(address), ...(kind.beside?.(address) ?? [])];
 }
 
 export function effectOf(spec: StoreSpec, around: AroundEffect): EffectStep {
-  return parse(spec).kind.effect(around);
+  const { kind, address } = parse(spec);
+  return kind.effect(around, address);
 }
 
 /** A store of its own for a test, with a directory where its processes leave traces. Both go with it. */
@@ -45,9 +54,9 @@ export class CrashStore implements AsyncDisposable {
     return new CrashStore(spec, directory, kind.open(address));
   }
 
-  /** A new provider of it, for a host of this process. */
-  provider(): Provider {
-    return providerOf(this.spec);
+  /** New providers of it, for a host of this process. */
+  providers(): readonly Provider[] {
+    return providersOf(this.spec);
   }
 
   /** The name of a file of the directory. */

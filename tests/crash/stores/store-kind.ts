@@ -18,8 +18,10 @@ export interface AroundEffect {
 /** A store that processes can be killed on. Its address is a text, so that a process can be told of it. */
 export interface StoreKind {
   provider(address: string): Provider;
+  /** What stands beside it: locks and queue of another service. */
+  beside?(address: string): readonly Provider[];
   /** A transactional step that writes a row of `effects` and gives its label. */
-  effect(around: AroundEffect): EffectStep;
+  effect(around: AroundEffect, address: string): EffectStep;
   /** Makes an empty one, in a directory of the test's where it is files, with the table `effects`. Gives its address. */
   create(directory: string): Promise<string>;
   open(address: string): OpenStore;

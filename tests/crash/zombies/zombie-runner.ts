@@ -3,7 +3,7 @@ import { WorkflowHost } from "@wfe/core";
 import { optionsOf, serve, tell } from "../../processes/support/serve.ts";
 import { kindNames, mixOf } from "../mix.ts";
 import { quiet } from "../quiet.ts";
-import { providerOf, type StoreSpec } from "../stores/crash-store.ts";
+import { providersOf, type StoreSpec } from "../stores/crash-store.ts";
 import { heldOf } from "./held.ts";
 
 /** What the parent gives. */
@@ -23,7 +23,7 @@ const held = heldOf(store, {
   aborted: (workflow) => tell("aborted", workflow),
 });
 const host: WorkflowHost = new WorkflowHost({
-  providers: [providerOf(store)],
+  providers: providersOf(store),
   workflows: [held.definition, ...[...kindNames, "child"].map((name) => kinds[name]!.definition)],
   lease: "1s",
   maxDeaths: 30,

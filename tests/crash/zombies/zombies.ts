@@ -39,7 +39,7 @@ export async function zombies(options: {
   const held = heldOf(store.spec, { began: () => {}, aborted: () => {} });
   const kinds = mixOf({ store: store.spec, publish: () => Promise.reject(new Error("it runs nothing")) });
   const workflows = [held.definition, ...[...kindNames, "child"].map((name) => kinds[name]!.definition)];
-  await using host = new WorkflowHost({ providers: [store.provider()], workflows, log: quiet() });
+  await using host = new WorkflowHost({ providers: store.providers(), workflows, log: quiet() });
   const starts: Acknowledged[] = [];
   const start = async (id: string, kind: Kind): Promise<void> => {
     const data = kind.data(random);

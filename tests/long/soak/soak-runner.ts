@@ -46,7 +46,7 @@ const kinds = mixOf({
   publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }),
 });
 const host: WorkflowHost = new WorkflowHost({
-  providers: [store.provider()],
+  providers: store.providers(),
   workflows: [...kindNames, "child"].map((name) => kinds[name]!.definition),
   retention: { workflows: "5s", events: "1m" },
   log: quiet(),
