@@ -1,0 +1,43 @@
+import { existsSync } from "node:fs";
+import { extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { WorkflowDefinition } from "@wfe/core";
+import { NotFoundError } from "./exit-codes.ts";
+
+/** The definitions of a file: YAML, or a module that exports some. */
+export async function definitionsOf(
+  file: string,
+  variables: Readonly<Record<string, unknown>>,
+): Promise<readonly WorkflowDefinition[]> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new NotFoundError(`there is no file ${file}`);
+  const isYaml = [".yaml", ".yml"].includes(extname(path));
+  if (isYaml) {
+    const { fileCache, loadWorkflows } = await import("@wfe/yaml");
+    return loadWorkflows(path, variables, {
+      secrets: (name) => process.env[name],
+      cache: fileCache(resolve(".wfe", "cache")),
+    });
+  }
+  const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  const definitions = Object.values(module).flat().filter(isDefinition);
+  if (definitions.length === 0) {
+    throw new NotFoundError(`${file} exports no workflow: export what \`build(...)\` gives`);
+  }
+  return [...new Set(definitions)];
+}
+
+function isDefinition(value: unknown): value is WorkflowDefinition {
+  return typeof value === "object" && value !== null && "toMermaid" in value && "hash" in value && "body" in value;
+}
+
+/** The one that is meant: by its id, or the first. */
+export function chooseDefinition(
+  definitions: readonly WorkflowDefinition[],
+  id: string | undefined,
+): WorkflowDefinition {
+  const found = id === undefined ? definitions[0] : definitions.findLast((definition) => definition.id === id);
+  if (found !== undefined) return found;
+  const there = definitions.map((definition) => `\`${definition.id}\``).join(", ");
+  throw new NotFoundError(`there is no workflow \`${id}\` in the file; it has ${there === "" ? "none" : there}`);
+}

@@ -1,0 +1,69 @@
+import {
+  DefinitionConflictError,
+  DefinitionNotFoundError,
+  InvalidDefinitionError,
+  InvalidOptionError,
+  InvalidValueError,
+  RefusedError,
+  ResultTimeoutError,
+  SearchUnavailableError,
+  StoreError,
+  ValidationError,
+  WfeError,
+  WorkflowFailedError,
+  WorkflowIdConflictError,
+  WorkflowNotFoundError,
+  WorkflowTerminatedError,
+} from "@wfe/core";
+import { CommanderError } from "commander";
+
+/** What the process ends with. Stable: scripts rely on them. */
+export const exitCodes = {
+  ok: 0,
+  workflowFailed: 1,
+  usage: 2,
+  invalidDefinition: 3,
+  notFound: 4,
+  conflict: 5,
+  storeUnavailable: 6,
+  timedOut: 7,
+  cancelled: 8,
+  /** Ours: what is not one of WFE's own errors. */
+  defect: 70,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** Wrong use of the command, found by us. */
+export class UsageError extends Error {}
+
+/** Something that the command line names is not there. */
+export class NotFoundError extends Error {}
+
+/** What was asked for is not possible as things stand. */
+export class ConflictError extends Error {}
+
+/** Somebody ended the command before the workflow had ended. */
+export class CancelledError extends Error {}
+
+type Kind = abstract new (...given: never[]) => Error;
+
+const kinds: readonly (readonly [ExitCode, readonly Kind[]])[] = [
+  [exitCodes.workflowFailed, [WorkflowFailedError]],
+  [exitCodes.usage, [UsageError, InvalidOptionError, InvalidValueError, ValidationError, SearchUnavailableError]],
+  [exitCodes.invalidDefinition, [InvalidDefinitionError]],
+  [exitCodes.notFound, [NotFoundError, WorkflowNotFoundError, DefinitionNotFoundError]],
+  [exitCodes.conflict, [ConflictError, WorkflowIdConflictError, DefinitionConflictError, RefusedError]],
+  [exitCodes.storeUnavailable, [StoreError]],
+  [exitCodes.timedOut, [ResultTimeoutError]],
+  [exitCodes.cancelled, [CancelledError, WorkflowTerminatedError]],
+];
+
+/** The code that says what kind of error it is. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  // Told by its code, so that what loads YAML is loaded where there is some.
+  if (error instanceof WfeError && error.code === "INVALID_WORKFLOW_FILE") return exitCodes.invalidDefinition;
+  const kind = kinds.find(([, classes]) => classes.some((each) => error instanceof each));
+  return kind?.[0] ?? exitCodes.defect;
+}

@@ -1,0 +1,3 @@
+import type { WorkflowStatus } from "@wfe/core";
+
+export const finalStatuses: ReadonlySet<WorkflowStatus> = new Set(["completed", "failed", "terminated"]);

@@ -1,0 +1,113 @@
+import { type Duration, type WorkflowDefinition, type WorkflowHandle, WorkflowHost } from "@wfe/core";
+import { durationText } from "./duration-text.ts";
+import { CancelledError } from "./exit-codes.ts";
+import { follow } from "./follow/follow.ts";
+import type { StoreOptions } from "./options.ts";
+import { quietLog } from "./quiet-log.ts";
+import { listenForSignals } from "./signals.ts";
+import type { Store } from "./store/store.ts";
+import { json, type Terminal } from "./terminal.ts";
+
+export interface RunHereOptions extends StoreOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly timeout?: string;
+  readonly grace: string;
+}
+
+/** A workflow that this process runs and shows until it has ended. */
+export interface RunHere {
+  readonly store: Store;
+  readonly definitions: readonly WorkflowDefinition[];
+  readonly terminal: Terminal;
+  readonly options: RunHereOptions;
+  /** Starts it, or lets it go on. */
+  readonly begin: (host: WorkflowHost) => Promise<WorkflowHandle>;
+}
+
+/**
+ * Runs a host until one workflow has ended, and prints its result to stdout. Other workflows of these definitions that are due go
+ * on as well meanwhile. Rejects with what the workflow rejects with.
+ */
+export async function runHere({ store, definitions, terminal, options, begin }: RunHere): Promise<void> {
+  const host = new WorkflowHost({
+    providers: store.providers,
+    namespace: options.namespace,
+    workflows: definitions,
+    log: quietLog,
+  });
+  const signals = listenForSignals(terminal);
+  const startedAt = performance.now();
+  let handle: WorkflowHandle | undefined;
+  try {
+    await host.start();
+    handle = await begin(host);
+    const { id } = handle;
+    if (options.quiet !== true) terminal.say(`workflow ${id}`);
+    const following = options.quiet === true ? undefined : await follow(host, handle, terminal);
+    try {
+      const timeout = options.timeout as Duration | undefined;
+      const result = handle.result(timeout === undefined ? {} : { timeout });
+      const data = await Promise.race([result, suspended(host, id), signals.interrupted]);
+      await following?.end();
+      if (options.quiet !== true) {
+        terminal.say(terminal.style("green", `completed in ${durationText(performance.now() - startedAt)}`));
+      }
+      await print({ host, id, data, options, terminal });
+    } catch (error) {
+      // The tree stays on the screen, and what is said next comes under it.
+      await following?.end();
+      if (options.json === true) await print({ host, id, data: undefined, options, terminal });
+      throw error;
+    }
+  } catch (error) {
+    if (handle !== undefined && error instanceof CancelledError) {
+      await host.stop({ timeout: options.grace as Duration });
+      throw new CancelledError(`${error.message}; it goes on with: ${resumeCommand(handle.id, options)}`);
+    }
+    throw error;
+  } finally {
+    signals.end();
+    await host.stop({ timeout: options.grace as Duration });
+  }
+}
+
+/** Rejects when the workflow is suspended: whoever waits here would wait for ever. */
+function suspended(host: WorkflowHost, id: string): Promise<never> {
+  return new Promise((_, reject) => {
+    const look = async (): Promise<void> => {
+      const details = await host.getWorkflow(id);
+      if (details?.status !== "suspended") return;
+      const why = details.error?.message ?? details.reason;
+      reject(new CancelledError(`the workflow is suspended${why === undefined ? "" : `: ${why}`}`));
+    };
+    host.on("workflow.suspended", ({ workflowId }) => {
+      if (workflowId === id) look().catch(reject);
+    });
+    look().catch(reject);
+  });
+}
+
+async function print(of: {
+  readonly host: WorkflowHost;
+  readonly id: string;
+  readonly data: unknown;
+  readonly options: RunHereOptions;
+  readonly terminal: Terminal;
+}): Promise<void> {
+  const { host, id, data, options, terminal } = of;
+  if (options.json === true) {
+    const { status, error, createdAt, completedAt, steps, data: last } = (await host.getWorkflow(id)) ?? {};
+    const document = { id, status, data: data ?? last, error: error ?? null, createdAt, completedAt, steps };
+    terminal.data(`${json(document, 2)}\n`);
+  } else if (options.quiet !== true) {
+    terminal.data(`${json(data, 2)}\n`);
+  }
+}
+
+/** What a person types to let the run go on. */
+export function resumeCommand(id: string, { db, namespace }: StoreOptions): string {
+  const quoted = (text: string): string => (/^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+  const store = db === undefined ? "" : ` --db ${quoted(db)}`;
+  return `wfe resume ${quoted(id)}${store}${namespace === "default" ? "" : ` --namespace ${quoted(namespace)}`}`;
+}

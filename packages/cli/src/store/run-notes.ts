@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What this machine remembers of a run: enough to load its definitions again. */
+export interface RunNote {
+  readonly id: string;
+  /** Absolute. */
+  readonly file: string;
+  /** What `--var` said. */
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** Which steps were asked for. */
+  readonly only?: string | undefined;
+  readonly from?: string | undefined;
+}
+
+/** Kept beside the database, since the store holds no paths and no variables: they belong to this machine. */
+export function noteRun(folder: string, note: RunNote): void {
+  mkdirSync(folder, { recursive: true });
+  // Variables may be nobody else's business.
+  writeFileSync(fileOf(folder, note.id), `${JSON.stringify(note, undefined, 2)}\n`, { mode: 0o600 });
+}
+
+/** Undefined where the run was not begun here. */
+export function readNote(folder: string, id: string): RunNote | undefined {
+  try {
+    return JSON.parse(readFileSync(fileOf(folder, id), "utf8")) as RunNote;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** An id may hold anything; only plain ones become names of files. */
+function fileOf(folder: string, id: string): string {
+  const isPlain = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(id);
+  return join(folder, `${isPlain ? id : createHash("sha256").update(id).digest("hex")}.json`);
+}

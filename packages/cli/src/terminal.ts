@@ -1,0 +1,51 @@
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Where a command writes: data to stdout, all that is for people to stderr. */
+export interface Terminal {
+  /** A piece of the result. */
+  data(text: string): void;
+  /** A line for whoever watches. */
+  say(line: string): void;
+  /** Colours, where stderr is a terminal that wants them. */
+  style(style: Style, text: string): string;
+  /** Whether stderr can be drawn on. */
+  readonly isLive: boolean;
+  /** Whether lines go to the log of GitHub Actions. */
+  readonly isGitHub: boolean;
+  readonly columns: number;
+}
+
+export function processTerminal(environment: NodeJS.ProcessEnv = process.env): Terminal {
+  const isGitHub = environment["GITHUB_ACTIONS"] === "true";
+  return {
+    data: (text) => void process.stdout.write(text),
+    say: (line) => void process.stderr.write(`${line}\n`),
+    // Asks the stream, and NO_COLOR and FORCE_COLOR.
+    style: (style, text) => styleText(style, text, { stream: process.stderr }),
+    isLive: process.stderr.isTTY && environment["TERM"] !== "dumb" && environment["CI"] === undefined && !isGitHub,
+    isGitHub,
+    columns: process.stderr.isTTY ? process.stderr.columns : 120,
+  };
+}
+
+/** JSON for programs: keys in their order, values that JSON does not have as what comes nearest. */
+export function json(value: unknown, indent?: number): string {
+  return JSON.stringify(value, plain, indent) ?? "null";
+}
+
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, each]) => [String(key), each]));
+  if (value instanceof Set) return [...value];
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+  if (value instanceof Error) return errorJson(value);
+  return value;
+}
+
+/** What a program may want to know of an error. */
+export function errorJson(error: Error): object {
+  const { name, message, code, stepId, attempt, workflowId } = error as Error & Record<string, unknown>;
+  return { name, code, message, stepId, attempt, workflowId };
+}
