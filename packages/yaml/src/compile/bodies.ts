@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { StepContext } from "@wfe/core";
 import { parseDuration, type Duration } from "@wfe/core";
 import type { OutputMap, StepFunction } from "@wfe/core/definition";
@@ -7,6 +6,7 @@ import { compileExpression, type Expression } from "../expressions/expression.ts
 import { findPlaceholders } from "../expressions/placeholders.ts";
 import type { OutputKey } from "../schema/modifiers.ts";
 import { LeafStep } from "../running/step-runner.ts";
+import { isPlaceholder } from "../schema/values.ts";
 import {
   at as locatedAt,
   childOf,
@@ -18,14 +18,14 @@ import {
   type LocatedMap,
 } from "../source/located.ts";
 import type { StepPlace, StepType } from "../step-types/step-type.ts";
-import { checkConfig, headOf } from "./check-shape.ts";
-import { checkKey } from "./containers.ts";
+import { checkConfig, headOf, type CheckedConfig } from "./check-shape.ts";
+import { checkKey } from "./check-key.ts";
 import type { WorkflowContext } from "./context.ts";
 import { compileInputs } from "./inputs.ts";
 import { jsonPathProblem } from "./json-path.ts";
 import { patchOf, type StepOutput } from "./outputs.ts";
 import type { Place } from "./place.ts";
-import type { BodyStep, Core, Step } from "./steps.ts";
+import type { BodyStep, Core, Step } from "./nodes.ts";
 
 /** A step whose body a registered type runs. */
 export function compileBody(
@@ -45,13 +45,21 @@ export function compileBody(
   const programs = programsOf(context, type, config, names);
   checkOutputs(context, step.outputs ?? [], located);
   const checked = checkedConfig(context, type, config, childOf(located, "inputs"));
-  checkByType(context, type, checked, config, stepPlace);
-  const timeout = step.timeout ?? (checked === undefined ? undefined : type.timeout?.(checked.value));
+  // What must wait for the run fits so far as it is known: a type may look at it.
+  const value = typeof checked === "object" ? checked.value : plainOf(config);
+  if (checked !== "wrong") checkByType(context, type, value, config, stepPlace);
+  const wanted = step.timeout ?? (checked === "wrong" ? undefined : type.timeout?.(value));
+  const timeout = isPlaceholder(wanted) ? undefined : wanted;
+  if (timeout !== wanted) {
+    const where = locatedAt(config, ["timeout"]);
+    const hint = "use a variable: `${{ var.name }}`";
+    context.problems.add("expression", where, "a time-out must be known when the file is loaded", hint);
+  }
   const leaf = new LeafStep(context.runner, {
     type,
     place: stepPlace,
     config: template,
-    ...(checked !== undefined && template.constant && type.config !== undefined ? { checked: checked.value } : {}),
+    ...(typeof checked === "object" && template.constant && type.config !== undefined ? { checked: value } : {}),
     programs,
     inputs,
     outputs: step.outputs ?? [],
@@ -64,7 +72,7 @@ export function compileBody(
     at: place,
     evaluator: (text) => expressionOf(text, names),
   });
-  if (type.prepare !== undefined && checked !== undefined) context.preparing.push(() => leaf.prepare());
+  if (type.prepare !== undefined && typeof checked === "object") context.preparing.push(() => leaf.prepare());
   const output: OutputMap = (data, result: StepOutput, at) => patchOf(step.name, place, data, result, at);
   const run: StepFunction = (_input, ctx: StepContext) => leaf.run(ctx);
   // The engine names the step in its errors, a stack trace names the type.
@@ -169,7 +177,7 @@ function checkedConfig(
   type: StepType,
   config: LocatedMap,
   inputs: Located | undefined,
-): { readonly value: unknown } | undefined {
+): CheckedConfig {
   const { problems } = context;
   if (type.config !== undefined) {
     const checked = checkConfig(type.config, config, problems);
@@ -180,7 +188,7 @@ function checkedConfig(
   if (type.input === undefined) {
     return { value: plainOf(config) };
   }
-  if (inputs?.kind === "list") return undefined;
+  if (inputs?.kind === "list") return "open";
   const merged = new Map([...config.entries, ...(inputs?.kind === "map" ? inputs.entries : [])]);
   return checkConfig(type.input, { ...config, entries: merged }, problems);
 }
@@ -188,13 +196,11 @@ function checkedConfig(
 function checkByType(
   context: WorkflowContext,
   type: StepType,
-  checked: { readonly value: unknown } | undefined,
+  value: unknown,
   config: LocatedMap,
   place: StepPlace,
 ): void {
   if (type.check === undefined) return;
-  // With placeholders in it a config may be unchecked so far; a type looks at its program texts all the same.
-  const value = checked?.value ?? plainOf(config);
   for (const { path, offset, message, hint } of type.check(value, place)) {
     const where = path.length === 0 ? config : locatedAt(config, path);
     const span = offset !== undefined && where.kind === "scalar" ? partOf(where, offset, 1) : headOf(where);
@@ -209,16 +215,11 @@ function checkOutputs(context: WorkflowContext, outputs: readonly OutputKey[], l
     const place = list?.kind === "list" ? (list.items[index] ?? located) : located;
     if (seen.has(name)) context.problems.add("duplicate-name", place, `the output \`${name}\` is there twice`);
     seen.add(name);
-    checkKey(context, place, "name", name);
+    checkKey(context.problems, place, "name", name);
     if (path !== undefined && query !== undefined) {
       context.problems.add("conflict", keyOf(place, "json_path"), "an output has `path` or `json_path`, not both");
     }
     const wrong = query === undefined ? undefined : jsonPathProblem(query);
     if (wrong !== undefined) context.problems.add("expression", locatedAt(place, ["json_path"]), wrong);
   }
-}
-
-/** An absolute folder for a file; `inline.yaml` is taken to be where the process is. */
-export function folderOf(file: string): string {
-  return resolve(file, "..");
 }

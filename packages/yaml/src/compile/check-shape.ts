@@ -133,7 +133,7 @@ function shown(place: Located): string {
 function describe(issue: z.core.$ZodRawIssue): string {
   const { inst } = issue;
   if (issue.code === "unrecognized_keys")
-    return inst instanceof z.ZodObject ? Object.keys(inst.shape as object).join("\0") : "";
+    return inst instanceof z.ZodObject ? Object.keys(inst.shape).join("\0") : "";
   const meta = inst instanceof z.ZodType ? z.globalRegistry.get(inst) : undefined;
   const words = issue.code === "invalid_value" ? `\0${issue.values.map(String).join("\u0001")}` : "";
   if (typeof meta?.expected === "string") return `expected ${meta.expected}${words}`;
@@ -143,9 +143,8 @@ function describe(issue: z.core.$ZodRawIssue): string {
     case "invalid_value":
       return `expected ${issue.values.map((value) => `\`${String(value)}\``).join(" or ")}${words}`;
     case "too_small":
-      return issue.minimum === 1 && issue.origin === "string"
-        ? "expected text that is not empty"
-        : `expected at least ${issue.minimum}`;
+      if (issue.origin === "array") return `expected a list of at least ${issue.minimum}`;
+      return issue.origin === "string" ? "expected text that is not empty" : `expected at least ${issue.minimum}`;
     case "too_big":
       return `expected at most ${issue.maximum}`;
     case "custom":
@@ -165,10 +164,10 @@ const kindNames: Readonly<Record<string, string>> = {
   int: "a whole number",
 };
 
-/** Whether a path leads to a placeholder, into one, or to what has one inside: its value is known only at run time. */
+/** Whether what a path leads to is known at run time only. What is missing in a map is missing, whatever its neighbours are. */
 function isOpen(located: Located, path: readonly PropertyKey[]): boolean {
   const place = at(located, path);
-  return hasPlaceholder(place);
+  return hasPlaceholder(place) && (place.kind === "scalar" || exists(located, path));
 }
 
 function hasPlaceholder(located: Located): boolean {
@@ -182,36 +181,38 @@ function hasPlaceholder(located: Located): boolean {
   }
 }
 
-/**
- * Checks a config against any Standard Schema, so far as it is known at load. Gives what the schema made of it, or undefined
- * where that must wait for the run (placeholders, a schema that is asynchronous) or where there are problems.
- */
-export function checkConfig(
-  schema: StandardSchema,
-  located: Located,
-  problems: Problems,
-): { readonly value: unknown } | undefined {
+/** What is known at load of a config: what the schema made of it, that it must wait for the run, or that it is wrong. */
+export type CheckedConfig = { readonly value: unknown } | "open" | "wrong";
+
+/** Checks a config against any Standard Schema, so far as it is known: where placeholders are, it is not. */
+export function checkConfig(schema: StandardSchema, located: Located, problems: Problems): CheckedConfig {
   if (schema instanceof z.ZodType) {
     const result = parseLeniently(schema, located);
     if (result.success) return { value: result.data };
-    for (const issue of result.error.issues) if (!isOpen(located, issuePath(issue))) report(issue, located, problems);
-    return undefined;
+    const known = result.error.issues.filter((issue) => !isOpen(located, issuePath(issue)));
+    for (const issue of known) report(issue, located, problems);
+    return known.length === 0 ? "open" : "wrong";
   }
   const result = schema["~standard"].validate(plainOf(located));
   if (result instanceof Promise) {
     result.catch(() => undefined);
-    return undefined;
+    return "open";
   }
   if (result.issues === undefined) return { value: result.value };
+  let checked: CheckedConfig = "open";
   for (const { message, path = [] } of result.issues) {
     const keys = path.map((part) => (typeof part === "object" ? part.key : part));
     if (isOpen(located, keys)) continue;
-    const place = at(located, keys);
     const last = keys.at(-1);
     const missing = last !== undefined && !exists(located, keys);
-    problems.add("wrong-value", headOf(place), missing ? `\`${String(last)}\` is missing: ${message}` : message);
+    problems.add(
+      "wrong-value",
+      headOf(at(located, keys)),
+      missing ? `\`${String(last)}\` is missing: ${message}` : message,
+    );
+    checked = "wrong";
   }
-  return undefined;
+  return checked;
 }
 
 /** An unknown key is known to be unknown, whatever placeholders its neighbours have. */

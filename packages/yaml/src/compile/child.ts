@@ -8,7 +8,7 @@ import { lookUp, patchOf } from "./outputs.ts";
 import { jsonPath } from "./json-path.ts";
 import type { Place } from "./place.ts";
 import { scopeAt, stepsKey, stepsOfItemKey } from "./scope.ts";
-import type { Core, Step } from "./steps.ts";
+import type { Core, Step } from "./nodes.ts";
 
 /** `type: workflow`: a child. Its version is the one asked for, else the highest that is registered where it starts. */
 export function compileChild(

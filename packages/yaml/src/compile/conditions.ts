@@ -244,7 +244,7 @@ function equal(a: unknown, b: unknown): boolean {
   const left = a ?? null;
   const right = b ?? null;
   if (left === right) return true;
-  if (typeof left === "bigint" || typeof right === "bigint") return String(left) === String(right);
+  if (typeof left === "bigint" || typeof right === "bigint") return asText(left) === asText(right);
   if (Array.isArray(left) || Array.isArray(right)) {
     return (
       Array.isArray(left) &&

@@ -1,18 +1,19 @@
 import type { Duration } from "@wfe/core";
 import { parseDuration } from "@wfe/core";
-import type { Expression, OutputMap, WaitNode } from "@wfe/core/definition";
+import type { Block, Expression, OutputMap, WaitNode } from "@wfe/core/definition";
 import type { KindName } from "../schema/kinds.ts";
 import type { OutputKey } from "../schema/modifiers.ts";
 import { isPlaceholder } from "../schema/values.ts";
 import { at as placeAt, childOf, keyOf, type Located, type LocatedMap } from "../source/located.ts";
 import { asText } from "../expressions/template.ts";
+import { checkKey } from "./check-key.ts";
 import { headOf } from "./check-shape.ts";
 import { compileChild } from "./child.ts";
 import type { WorkflowContext } from "./context.ts";
 import { lookUp, patchOf, type StepOutput } from "./outputs.ts";
 import { inForEach, wrapItems, type Place } from "./place.ts";
 import { scopeAt } from "./scope.ts";
-import { compileSteps, optional, type Core, type Step } from "./steps.ts";
+import { optional, type Core, type Step } from "./nodes.ts";
 
 type Compile = (context: WorkflowContext, step: Step, located: LocatedMap, place: Place) => Core | undefined;
 
@@ -21,7 +22,7 @@ export const containers: Readonly<Record<KindName, Compile>> = {
   sequence: (context, step, located, place) => ({
     kind: "if",
     condition: () => true,
-    then: compileSteps(context, childOf(located, "steps"), place, step.name),
+    then: context.steps(childOf(located, "steps"), place, step.name),
   }),
   parallel(context, step, located, place) {
     const list = childOf(located, "parallel");
@@ -39,24 +40,24 @@ export const containers: Readonly<Record<KindName, Compile>> = {
     }
     return {
       kind: "parallel",
-      branches: branches.map((branch) => compileSteps(context, single(branch), place, step.name)),
+      branches: branches.map((branch) => context.steps(single(branch), place, step.name)),
       onBranchFailure: "cancel",
     };
   },
   if: (context, step, located, place) => ({
     kind: "if",
     condition: conditionOf(context, located, place),
-    then: compileSteps(context, childOf(located, "steps"), place, step.name),
+    then: context.steps(childOf(located, "steps"), place, step.name),
     ...optional(
       "otherwise",
-      step.else === undefined ? undefined : compileSteps(context, childOf(located, "else"), place, `${step.name}/else`),
+      step.else === undefined ? undefined : context.steps(childOf(located, "else"), place, `${step.name}/else`),
     ),
   }),
   while: (context, step, located, place) => loop("while", context, step, located, place),
   do_while: (context, step, located, place) => loop("do-while", context, step, located, place),
   saga: (context, step, located, place) => ({
     kind: "saga",
-    body: compileSteps(context, childOf(located, "steps"), place, step.name),
+    body: context.steps(childOf(located, "steps"), place, step.name),
   }),
   for_each: forEach,
   decide,
@@ -119,7 +120,7 @@ function loop(
   return {
     kind,
     condition: conditionOf(context, located, place),
-    body: compileSteps(context, childOf(located, "steps"), place, step.name),
+    body: context.steps(childOf(located, "steps"), place, step.name),
   };
 }
 
@@ -136,7 +137,7 @@ function forEach(context: WorkflowContext, step: Step, located: LocatedMap, plac
   const template = context.template(items, place);
   const { base } = context;
   const as = step.as as string | undefined;
-  checkKey(context, located, "as", as);
+  checkKey(context.problems, located, "as", as);
   const output: OutputMap = (_data, results: readonly unknown[]) => ({ [as ?? ""]: results.map(outputsOf) });
   return {
     kind: "for-each",
@@ -144,22 +145,11 @@ function forEach(context: WorkflowContext, step: Step, located: LocatedMap, plac
       wrapItems(place, at, listOf(template.evaluate(scopeAt(base, place, data, at))))) satisfies Expression<
       Iterable<unknown>
     >,
-    body: compileSteps(context, childOf(located, "steps"), inForEach(place), step.name),
+    body: context.steps(childOf(located, "steps"), inForEach(place), step.name),
     concurrency: (step.concurrency as number | undefined) ?? 16,
     ...(as === undefined ? {} : { output, ...(place.item ? { outputOfItem: true } : {}) }),
     onBranchFailure: "cancel",
   };
-}
-
-/** Keys that the data itself needs. */
-export function checkKey(context: WorkflowContext, located: Located, field: string, key: string | undefined): void {
-  if (key !== "steps" && key !== "item.steps" && key !== "__proto__") return;
-  context.problems.add(
-    "forbidden-key",
-    childOf(located, field) ?? located,
-    `\`${key}\` is a key of the data that WFE itself uses`,
-    "choose another name",
-  );
 }
 
 function listOf(value: unknown): Iterable<unknown> {
@@ -188,7 +178,7 @@ function decide(context: WorkflowContext, step: Step, located: LocatedMap, place
   const blocks = new Map(
     [...(cases?.kind === "map" ? cases.entries : [])].map(([text, { value: steps }]) => [
       text,
-      compileSteps(context, steps, place, `${step.name}/${text}`),
+      context.steps(steps, place, `${step.name}/${text}`),
     ]),
   );
   if (blocks.size === 0)
@@ -249,8 +239,8 @@ function wait(
       "`on_timeout` has no effect without `timeout` in `config`",
     );
   }
-  const steps = (path: readonly string[], name: string): ReturnType<typeof compileSteps> =>
-    compileSteps(context, placeAt(located, path), place, `${step.name}/${name}`);
+  const steps = (path: readonly string[], name: string): Block =>
+    context.steps(placeAt(located, path), place, `${step.name}/${name}`);
   const outputs = (step.outputs as readonly OutputKey[] | undefined) ?? [];
   const output: OutputMap = (data, payload, at) =>
     patchOf(step.name, place, data, waitOutput(mode, step.name, outputs, payload), at);
@@ -283,7 +273,7 @@ function waitOutput(mode: WaitNode["mode"], step: string, declared: readonly Out
   const own = mode === "one" || !isRecord ? { payload: got ?? null } : (got as Record<string, unknown>);
   const data = Object.fromEntries(Object.entries(own).map(([name, value]) => [`${step}.${name}`, value]));
   if (declared.length === 0) return { outputs: {}, data };
-  const source = mode === "any" ? (own.payload as unknown) : got;
+  const source = mode === "any" ? own.payload : got;
   const outputs = declared.map(({ name, path }) => {
     const value = lookUp(source, path ?? name);
     return [
@@ -302,7 +292,7 @@ function waitOutput(mode: WaitNode["mode"], step: string, declared: readonly Out
 function asOf(context: WorkflowContext, located: Located, given: unknown): WaitNode["asOf"] {
   if (given === undefined) return "start";
   if (given === "start" || given === "now" || given === "beginning") return given;
-  const date = new Date(String(given));
+  const date = new Date(asText(given));
   if (Number.isNaN(date.getTime())) {
     context.problems.add(
       "wrong-value",

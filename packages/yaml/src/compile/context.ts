@@ -1,3 +1,4 @@
+import type { Block } from "@wfe/core/definition";
 import type { ErrorBehaviorKey } from "../schema/modifiers.ts";
 import type { DataType } from "../schema/data-types.ts";
 import { compileTemplate, type Template } from "../expressions/template.ts";
@@ -24,6 +25,8 @@ export class WorkflowContext {
   readonly folder: string;
   /** Workflows of the same load, by id, with what their `outputs` declare. */
   readonly siblings: ReadonlyMap<string, readonly string[] | undefined>;
+  /** Compiles a list of steps within this workflow. */
+  readonly steps: (list: Located | undefined, place: Place, owner: string) => Block;
   /** Work that a load which may wait does before it ends. */
   readonly preparing: (() => Promise<void>)[] = [];
   readonly #ids: Set<string>;
@@ -39,6 +42,7 @@ export class WorkflowContext {
     this.fallback = parts.fallback;
     this.folder = parts.folder;
     this.siblings = parts.siblings;
+    this.steps = parts.steps;
     this.#ids = new Set(parts.base.steps);
   }
 
@@ -54,7 +58,8 @@ export class WorkflowContext {
 
   names(place: Place, more: Partial<KnownNames> = {}): KnownNames {
     const inputs = this.inputs;
-    return namesAt(place, { steps: this.base.steps, inputs, produced: this.produced }, more);
+    const { steps, variables } = this.base;
+    return namesAt(place, { variables, steps, inputs, produced: this.produced }, more);
   }
 
   template(located: Located, place: Place, more: Partial<KnownNames> = {}): Template {

@@ -3,7 +3,7 @@ import { childOf, type Located } from "../source/located.ts";
 import { suggestion } from "../source/nearest.ts";
 import { short } from "../source/read.ts";
 import type { WorkflowContext } from "./context.ts";
-import { grouped, node } from "./steps.ts";
+import { grouped, node } from "./nodes.ts";
 
 interface Compiled {
   readonly located: Located;

@@ -4,7 +4,7 @@ import type { WorkflowContext } from "./context.ts";
 import { combinationsOf } from "./matrix.ts";
 import { wrapRuns, type Place } from "./place.ts";
 import { scopeAt } from "./scope.ts";
-import { node, type Step } from "./steps.ts";
+import { node, type Step } from "./nodes.ts";
 
 /** A step that runs once for every combination. `place` is the one around it, `within` that of its runs. */
 export function compileMatrix(

@@ -79,7 +79,7 @@ export function inMatrix(place: Place, names: ReadonlySet<string> | undefined, s
 /** What a workflow's expressions may read, at a place. */
 export function namesAt(
   place: Place,
-  workflow: Pick<KnownNames, "steps" | "inputs" | "produced">,
+  workflow: Pick<KnownNames, "variables" | "steps" | "inputs" | "produced">,
   more: Partial<KnownNames>,
 ): KnownNames {
   return { ...workflow, matrix: place.matrix, item: place.item, secrets: false, ...more };

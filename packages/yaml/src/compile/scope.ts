@@ -1,4 +1,5 @@
 import type { At } from "@wfe/core";
+import { variableRoot } from "../expressions/names.ts";
 import type { Variables } from "../source/fill-variables.ts";
 import { itemAt, matrixAt, runAt, type Place } from "./place.ts";
 
@@ -52,7 +53,7 @@ export function scopeAt(
     get workflow() {
       return at.workflow;
     },
-    get var() {
+    get [variableRoot]() {
       return base.variables;
     },
     get secret() {

@@ -35,14 +35,14 @@ export function collectNames(workflow: Located, problems: Problems): StepNames {
       } else if (first !== undefined) {
         problems.add(
           "duplicate-name",
-          name,
+          step,
           `the step \`${short(name.value)}\` is repeated by an alias`,
           "names are unique in a workflow: give the copy a `name` of its own beside `<<`",
         );
       } else steps.set(name.value, name);
     }
     open = collectOutputs(step, produced) || open;
-    for (const list of [...listsOf(step)]) if (list.kind === "list") list.items.forEach(visit);
+    for (const list of listsOf(step)) if (list.kind === "list") list.items.forEach(visit);
     for (const hook of hooks) visit(childOf(step, hook));
   };
   const list = childOf(workflow, "steps");

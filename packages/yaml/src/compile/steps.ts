@@ -1,8 +1,7 @@
 import type { Block, DefinitionNode, NodeBase, SagaNode } from "@wfe/core/definition";
 import { parseDuration, type Duration } from "@wfe/core";
-import type * as z from "zod";
 import { body as bodySchema, kinds, type KindName } from "../schema/kinds.ts";
-import type { CacheKey, ErrorBehaviorKey, RetryKey } from "../schema/modifiers.ts";
+import type { ErrorBehaviorKey, RetryKey } from "../schema/modifiers.ts";
 import { childOf, keyOf, type Located, type LocatedMap } from "../source/located.ts";
 import { suggestion } from "../source/nearest.ts";
 import { short } from "../source/read.ts";
@@ -15,13 +14,8 @@ import { graphOf } from "./graph.ts";
 import { compileMatrix } from "./matrix-step.ts";
 import { inMatrix, type Place } from "./place.ts";
 import { scopeAt } from "./scope.ts";
+import { block, grouped, node, optional, type Core, type Step } from "./nodes.ts";
 import { collectNames } from "./step-names.ts";
-
-/** A step whose keys are known to be right. */
-export type Step = { readonly name: string } & Readonly<Record<string, unknown>>;
-
-/** What a kind makes of a step: its node, without what `modifiers` add. */
-export type Core = { readonly kind: DefinitionNode["kind"] } & Readonly<Record<string, unknown>>;
 
 /** Compiles a list of steps: one after the other, or as a graph where one has `needs`. */
 export function compileSteps(context: WorkflowContext, list: Located | undefined, place: Place, owner: string): Block {
@@ -66,26 +60,6 @@ export function compileStep(
   if (core === undefined) return undefined;
   const nodes = conditional(context, around(context, core, step, located, within), step, located, within, kind);
   return matrix === undefined ? nodes : [compileMatrix(context, step, matrix, place, within, block(nodes))];
-}
-
-export function block(nodes: readonly DefinitionNode[]): Block {
-  return Object.freeze({ nodes: Object.freeze([...nodes]) });
-}
-
-export function node(
-  fields: { readonly kind: DefinitionNode["kind"]; readonly id: string } & Record<string, unknown>,
-): DefinitionNode {
-  const present = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-  return Object.freeze({ name: fields.id, ...present }) as unknown as DefinitionNode;
-}
-
-/** Nodes in one that has a place for hooks: an `if` that is always true. */
-export function grouped(id: string, nodes: readonly DefinitionNode[], more: Partial<NodeBase> = {}): DefinitionNode {
-  return node({ kind: "if", id, condition: always, then: block(nodes), ...more });
-}
-
-function always(): boolean {
-  return true;
 }
 
 function nestedLists(located: Located): { items: readonly Located[] }[] {
@@ -310,9 +284,3 @@ function conditional(
     }),
   ];
 }
-
-export function optional<const Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
-  return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Value };
-}
-
-export type BodyStep = z.infer<typeof bodySchema> & { readonly cache?: CacheKey };

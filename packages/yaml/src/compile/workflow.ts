@@ -12,10 +12,11 @@ import { short } from "../source/read.ts";
 import type { TypeRegistry } from "../step-types/registry.ts";
 import { checkUseless } from "./behavior.ts";
 import { checkShape, headOf } from "./check-shape.ts";
-import { checkKey } from "./containers.ts";
+import { checkKey } from "./check-key.ts";
 import { WorkflowContext } from "./context.ts";
 import { top } from "./place.ts";
-import { block, compileStep, compileSteps, grouped, node } from "./steps.ts";
+import { block, grouped, node } from "./nodes.ts";
+import { compileStep, compileSteps } from "./steps.ts";
 import { collectNames } from "./step-names.ts";
 
 /** One workflow of a load. */
@@ -69,9 +70,8 @@ export function compileWorkflow({ raw, filled, folder }: WorkflowToCompile, part
   const names = collectNames(filled, problems);
   const inputs = typesOf(childOf(filled, "inputs"), problems);
   const outputs = typesOf(childOf(filled, "outputs"), problems);
-  for (const name of [...(inputs?.keys() ?? [])])
-    checkKey(contextless(problems), childOf(filled, "inputs") ?? filled, name, name);
-  const context = new WorkflowContext({
+  for (const name of inputs?.keys() ?? []) checkKey(problems, childOf(filled, "inputs") ?? filled, name, name);
+  const context: WorkflowContext = new WorkflowContext({
     problems,
     types,
     runner,
@@ -93,6 +93,7 @@ export function compileWorkflow({ raw, filled, folder }: WorkflowToCompile, part
     fallback: workflow?.error_behavior,
     folder,
     siblings,
+    steps: (list, place, owner) => compileSteps(context, list, place, owner),
   });
   checkUseless(workflow?.error_behavior, filled, problems);
   const steps = compileSteps(context, childOf(filled, "steps"), top, "");
@@ -109,10 +110,6 @@ export function compileWorkflow({ raw, filled, folder }: WorkflowToCompile, part
     fingerprint: { source: hashedPart(raw), nodes: kindsOf(body) },
   });
   return { definition, preparing: context.preparing };
-}
-
-function contextless(problems: Problems): WorkflowContext {
-  return { problems } as WorkflowContext;
 }
 
 function typesOf(located: Located | undefined, problems: Problems): ReadonlyMap<string, DataType> | undefined {

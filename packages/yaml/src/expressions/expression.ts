@@ -1,8 +1,9 @@
 import type { ASTNode } from "@marcbachmann/cel-js";
 import { ExpressionError } from "@wfe/core";
+import { findVariable } from "../source/fill-variables.ts";
 import { suggestion } from "../source/nearest.ts";
 import { childrenOf, ExpressionSyntaxError, parseExpression, type Parsed } from "./language.ts";
-import { roots, withQuotedNames, type KnownNames } from "./names.ts";
+import { roots, variableRoot, withQuotedNames, withVariableRoot, type KnownNames } from "./names.ts";
 
 /** The inside of a `${{ }}`, ready to be evaluated. */
 export interface Expression {
@@ -31,20 +32,22 @@ export function compileExpression(
       (name) => /^[A-Za-z_][\w-]*$/.test(name) && name.includes("-"),
     ),
   );
-  const text = withQuotedNames(written, dashed);
+  const quoted = withQuotedNames(written, dashed);
+  const isExact = quoted === written;
+  const text = withVariableRoot(quoted);
   let parsed: Parsed;
   try {
     parsed = parseExpression(text);
   } catch (error) {
     if (!(error instanceof ExpressionSyntaxError)) throw error;
-    const exact = text === written ? { start: error.start, end: error.end } : { start: 0, end: written.length };
+    const exact = isExact ? { start: error.start, end: error.end } : { start: 0, end: written.length };
     return { problems: [{ ...exact, message: `\`\${{ }}\`: ${error.message}` }] };
   }
   const checker = new NameChecker(names);
   checker.check(parsed.ast, new Set());
   if (checker.problems.length > 0) {
     const whole = { start: 0, end: written.length };
-    return { problems: text === written ? checker.problems : checker.problems.map((each) => ({ ...each, ...whole })) };
+    return { problems: isExact ? checker.problems : checker.problems.map((each) => ({ ...each, ...whole })) };
   }
   return {
     expression: { text: written, secrets: checker.secrets, evaluate: (scope) => evaluate(written, parsed, scope) },
@@ -150,8 +153,12 @@ class NameChecker {
         return;
       case "data":
       case "workflow":
-      case "var":
         return;
+      case variableRoot: {
+        const found = findVariable(path.slice(1), names.variables);
+        if ("missing" in found) add(`there is no variable \`${path.slice(1).join(".")}\``, found.hint);
+        return;
+      }
       default:
         return add(`there is no \`${root}\``, suggestion(root, roots));
     }

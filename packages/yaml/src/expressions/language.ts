@@ -178,7 +178,7 @@ export function childrenOf(node: ASTNode): readonly ASTNode[] {
     case "-_":
       return [node.args];
     default:
-      return node.args as readonly ASTNode[];
+      return node.args;
   }
 }
 

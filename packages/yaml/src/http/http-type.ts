@@ -163,7 +163,8 @@ function urlOf({ url: given, query = {} }: HttpConfig): URL {
 function bodyOf({ body, json, form }: HttpConfig): { readonly bytes: Uint8Array; readonly type: string } | undefined {
   if (json !== undefined) return { bytes: Buffer.from(JSON.stringify(json)), type: "application/json" };
   if (form !== undefined) {
-    const fields = new URLSearchParams(Object.entries(form).map(([name, value]) => [name, String(value)]));
+    const fields = new URLSearchParams();
+    for (const [name, value] of Object.entries(form)) fields.append(name, String(value));
     return { bytes: Buffer.from(fields.toString()), type: "application/x-www-form-urlencoded" };
   }
   return body === undefined ? undefined : { bytes: Buffer.from(body), type: "text/plain; charset=utf-8" };

@@ -4,7 +4,7 @@ import { compileWorkflow, fillWorkflow, type CompiledWorkflow, type WorkflowToCo
 import { memoryCache } from "../running/step-cache.ts";
 import type { Variables } from "../source/fill-variables.ts";
 import { InvalidWorkflowFileError } from "../source/invalid-workflow-file-error.ts";
-import { childOf, keyOf, type Located } from "../source/located.ts";
+import { childOf, type Located } from "../source/located.ts";
 import { Problems, type Problem } from "../source/problem.ts";
 import { short } from "../source/read.ts";
 import { Source } from "../source/source.ts";

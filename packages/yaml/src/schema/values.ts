@@ -59,7 +59,7 @@ export function isPlaceholder(value: unknown): boolean {
 export function word<const Words extends readonly [string, ...string[]]>(
   words: Words,
 ): z.ZodEnum<{ [Word in Words[number]]: Word }> {
-  return meant(z.enum(words), oneOf(words)) as never;
+  return meant(z.enum(words), oneOf(words));
 }
 
 function oneOf(words: readonly string[]): string {

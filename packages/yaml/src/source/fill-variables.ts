@@ -51,7 +51,7 @@ function fillText(node: LocatedScalar, variables: Variables, problems: Problems)
     const path = variable.exec(expression)?.[1];
     if (path === undefined) continue;
     const span = partOf(node, start, end - start);
-    const found = lookUp(path.slice(1).split("."), variables);
+    const found = findVariable(path.slice(1).split("."), variables);
     if ("missing" in found) {
       problems.add("unknown-variable", span, `there is no variable \`${short(expression.slice(4))}\``, found.hint);
       continue;
@@ -76,7 +76,11 @@ function fillText(node: LocatedScalar, variables: Variables, problems: Problems)
   return parts.length === 0 ? node : { ...node, value: text + raw.slice(last), filled: { raw, parts } };
 }
 
-function lookUp(path: readonly string[], variables: Variables): { value: unknown } | { missing: true; hint?: string } {
+/** A variable by its path, or a hint at what it could have been. */
+export function findVariable(
+  path: readonly string[],
+  variables: Variables,
+): { value: unknown } | { missing: true; hint?: string } {
   let here: unknown = variables;
   for (const name of path) {
     if (typeof here !== "object" || here === null || !Object.hasOwn(here, name)) {

@@ -51,6 +51,7 @@ const mostProblems = 200;
 export class Problems {
   readonly #found: Problem[] = [];
   readonly #seen = new Set<string>();
+  readonly #unfilled: Span[] = [];
   #dropped = 0;
 
   get any(): boolean {
@@ -63,7 +64,8 @@ export class Problems {
     const end = source.positionOf(Math.max(span.end, span.start));
     // An anchor's content is checked wherever it is used: what is wrong with it is one problem all the same.
     const key = `${source.file}\0${span.start}\0${message}`;
-    if (this.#seen.has(key)) return;
+    if (this.#seen.has(key) || this.#isUnfilled(span)) return;
+    if (code === "unknown-variable") this.#unfilled.push(span);
     if (this.#found.length >= mostProblems) {
       this.#dropped++;
       return;
@@ -80,6 +82,11 @@ export class Problems {
       endColumn: end.column,
       lineText: source.lineText(line),
     });
+  }
+
+  /** What a variable that is not there leaves behind fits nowhere: that is told once. */
+  #isUnfilled({ source, start, end }: Span): boolean {
+    return this.#unfilled.some((span) => span.source === source && span.start <= start && end <= span.end);
   }
 
   /** All of them, file by file as these were met, from top to bottom. */

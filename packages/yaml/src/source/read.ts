@@ -31,7 +31,7 @@ export function read(source: Source, problems: Problems): Located | undefined {
   const { text, restore } = shield(source.text);
   if (!passesLexer(source, text, problems)) return undefined;
   // Its own check of unique keys is quadratic, its own resolution of aliases cannot tell where an expansion came from.
-  const document = parseDocument(text, { uniqueKeys: false, merge: false, prettyErrors: false, logLevel: "silent" });
+  const document = parseDocument(text, { uniqueKeys: false, merge: false, prettyErrors: false, logLevel: "error" });
   for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
     const [start, end] = pos;
     const told = code === "MULTIPLE_DOCS" ? "a file has one document: remove the `---` here" : sentence(message);
@@ -79,15 +79,20 @@ function passesLexer(source: Source, text: string, problems: Problems): boolean 
     if (token === "[" || token === "{") brackets++;
     else if (token === "]" || token === "}") brackets = Math.max(0, brackets - 1);
     else if (token === "-" || token === "?") indicators++;
-    if (/^["'&*!%?\-,:\u001F]/.test(token)) weight++;
+    const announces = token === documentMark || token === flowMark || token === scalarMark;
+    if (token === scalarMark || /^["'&*!%?\-,:]/.test(token)) weight++;
     if (brackets + indents.length + indicators > limits.depth) return refuse(tooDeep);
     // A key is a scalar and a colon, an item of a list a dash and a scalar.
     if (weight > limits.values * 2) return refuse(`the file has more than ${limits.values} values`);
-    // Scalars and documents are announced by a character that the text does not have.
-    if (!/^[\u0002\u0018\u001F]$/.test(token)) offset += token.length;
+    if (!announces) offset += token.length;
   }
   return true;
 }
+
+/** Tokens by which the lexer announces what comes: characters that the text does not have. */
+const documentMark = "\u0002";
+const flowMark = "\u0018";
+const scalarMark = "\u001F";
 
 const tooDeep = `nested deeper than ${limits.depth} levels`;
 
@@ -183,7 +188,7 @@ class Reader {
         return;
       }
       this.#use(map.entries.size, map);
-      for (const [key, entry] of (map as LocatedMap).entries) if (!into.has(key)) into.set(key, entry);
+      for (const [key, entry] of map.entries) if (!into.has(key)) into.set(key, entry);
     }
   }
 
@@ -208,7 +213,8 @@ class Reader {
       return this.#counted({ kind: "scalar", value: null, plain: true, ...span });
     }
     this.#use(target.count, span);
-    return target;
+    // What is wrong with it as a whole is told where it is used, what is wrong within it where that stands.
+    return { located: { ...target.located, ...span }, count: target.count };
   }
 
   #scalar(node: Scalar, span: Span): Located {
