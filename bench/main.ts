@@ -3,6 +3,7 @@ import { fanOut } from "./fan-out.ts";
 import { latency } from "./latency.ts";
 import { longRuns } from "./long-runs.ts";
 import { steps } from "./steps.ts";
+import { telemetry } from "./telemetry.ts";
 import { waiting } from "./waiting.ts";
 
 const parts: Record<string, () => Promise<void>> = {
@@ -11,6 +12,7 @@ const parts: Record<string, () => Promise<void>> = {
   "fan-out": fanOut,
   waiting,
   "long-runs": longRuns,
+  telemetry,
 };
 
 const asked = process.argv.slice(2);

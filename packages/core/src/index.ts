@@ -86,6 +86,15 @@ export type {
 export type { CreateStep, HostLimits, Middleware } from "./host/core/host-core.ts";
 export type { LifecycleListener } from "./host/lifecycle-hub.ts";
 export type { LifecycleEvent, LifecycleEventType } from "./providers/lifecycle-publisher.ts";
+export type {
+  AttemptTelemetry,
+  HostTelemetry,
+  Telemetry,
+  TelemetryAttempt,
+  TelemetryHost,
+  TelemetryStats,
+  TelemetryTurn,
+} from "./telemetry/telemetry.ts";
 export type { WaitingFor, WorkflowStatus } from "./providers/records.ts";
 export type { FacetCount, SearchFacet } from "./providers/search-index.ts";
 export type { DataCondition, DataRange, SearchQuery } from "./search/query.ts";

@@ -48,6 +48,8 @@ export interface WorkflowIdentity {
   /** How many parents are above it. */
   readonly depth: number;
   readonly parent: { readonly run: number; readonly pointer: number; readonly workflowId: string } | null;
+  /** The W3C `traceparent` of who started it. */
+  readonly trace?: string;
   /** What steps are called since a migration that renamed them, by their earlier ids: undo records name those. */
   readonly renamed?: Readonly<Record<string, string>>;
 }

@@ -2,6 +2,7 @@ import { type Duration, parseDuration } from "../../duration.ts";
 import { HostStoppedError, InvalidOptionError } from "../../errors.ts";
 import type { Provider } from "../../providers/provider.ts";
 import { finalStatuses, type DeliveryOutcome } from "../../providers/records.ts";
+import { telemetryHost } from "../core/telemetry-host.ts";
 import { engineTime } from "../core/engine-time.ts";
 import type { HostCore, Runner } from "../core/host-core.ts";
 import { Offers } from "../core/offers.ts";
@@ -35,12 +36,24 @@ export class HostLife {
   #stopped = false;
 
   constructor(options: CheckedOptions) {
-    const { providers, runtime, hostName, log, settings } = options;
+    const { providers, runtime, hostName, log, settings, telemetry } = options;
     const time = engineTime(runtime.clock, providers.persistence);
     this.registry = new DefinitionRegistry(options);
     for (const definition of options.workflows) this.registry.register(definition);
     const hub = new HostLifecycle({ host: hostName, now: time.engineNow, log });
-    this.#core = { runtime, providers, registry: this.registry, hub, options: settings, hostName, log, ...time };
+    const host = { name: hostName, namespace: options.namespace, stats: () => this.#runner?.stats() };
+    const measured = telemetry?.open(telemetryHost(host, providers));
+    this.#core = {
+      runtime,
+      providers,
+      registry: this.registry,
+      hub,
+      options: settings,
+      hostName,
+      log,
+      telemetry: measured,
+      ...time,
+    };
     this.shared = {
       core: this.#core,
       store: new StoreCalls(runtime, providers.persistence, settings.limits),
@@ -108,6 +121,7 @@ export class HostLife {
     this.shared.outcomes.close(error);
     await Promise.allSettled(this.#inFlight);
     for (const listener of this.#stopListeners) listener();
+    this.#core.telemetry?.close();
     this.#core.hub.disconnect();
     const opened = await this.#opening?.then(
       () => true,

@@ -6,6 +6,7 @@ import { defaultLimits } from "../../engine/index.ts";
 import { InvalidOptionError } from "../../errors.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Clock, Runtime } from "../../runtime/runtime.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { systemClock, systemRuntime } from "../../runtime/system-runtime.ts";
 import {
   defaultHostLimits,
@@ -51,6 +52,8 @@ export interface WorkflowHostOptions {
   readonly limits?: Partial<HostLimits>;
   /** Where the host, and the `ctx.log` of steps, write. Default: the console, without `debug`. */
   readonly log?: StepLog;
+  /** Spans and metrics, such as `otel()` of `@wfe/otel`. Default: none, at no cost. */
+  readonly telemetry?: Telemetry;
   /** Names this host in histories and lifecycle events, together with a random part. Default: host name and process id. */
   readonly name?: string;
   /** How many deaths of its host, running alone, suspend a workflow as poison, 1 to 100. Default 3. */
@@ -65,6 +68,7 @@ export interface CheckedOptions {
   readonly runtime: Runtime;
   readonly allowRedefine: boolean;
   readonly log: StepLog;
+  readonly telemetry: Telemetry | undefined;
   readonly hostName: string;
   readonly settings: HostSettings;
 }
@@ -84,6 +88,7 @@ const known: Readonly<Record<keyof WorkflowHostOptions, true>> = {
   retention: true,
   limits: true,
   log: true,
+  telemetry: true,
   name: true,
   maxDeaths: true,
 };
@@ -101,6 +106,7 @@ export function checkHostOptions(options: WorkflowHostOptions): CheckedOptions {
     runtime,
     allowRedefine: checkBoolean("allowRedefine", options.allowRedefine ?? false),
     log,
+    telemetry: checkTelemetry(options.telemetry),
     hostName: hostName(options.name, runtime),
     settings: checkSettings(options),
   };
@@ -215,6 +221,11 @@ const clockMethods = ["now", "monotonic", "setTimer", "yield", "track"] as const
 function checkLog(log: StepLog): StepLog {
   checkMethods("log", log, ["debug", "info", "warn", "error"]);
   return log;
+}
+
+function checkTelemetry(telemetry: Telemetry | undefined): Telemetry | undefined {
+  if (telemetry !== undefined) checkMethods("telemetry", telemetry, ["open"]);
+  return telemetry;
 }
 
 function checkMethods(name: string, value: unknown, methods: readonly string[]): void {

@@ -108,6 +108,7 @@ function prepare(
   const priority = checkWhole("priority", options.priority ?? 0, -greatestPriority, greatestPriority);
   const tags = checkTags(options.tags ?? []);
   const startAt = checkStartAt(shared, options);
+  const trace = shared.core.telemetry?.caller();
   const finish = (checked: unknown): NewWorkflow => ({
     namespace,
     id,
@@ -121,6 +122,8 @@ function prepare(
     startText: encodeStartRecord({
       data: copyRecord("the data of a workflow", "data", checked, shared.core.options.limits),
       depth: 0,
+      ...(trace === undefined ? {} : { trace }),
+      ...(startAt === null ? {} : { startAt }),
     }),
     parent: null,
     firstTurn: null,

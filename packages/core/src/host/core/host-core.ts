@@ -11,6 +11,7 @@ import type { DeliveryOutcome, Run, WorkflowStatus } from "../../providers/recor
 import type { SearchIndex } from "../../providers/search-index.ts";
 import type { SearchOutbox } from "../../providers/search-outbox.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import type { HostTelemetry } from "../../telemetry/telemetry.ts";
 
 /** What all parts of a host share. `WorkflowHost` makes one; nothing else is global. */
 export interface HostCore {
@@ -26,6 +27,8 @@ export interface HostCore {
   /** Reads the store's time anew. The runner calls it at every heartbeat. */
   readonly syncEngineTime: () => Promise<void>;
   readonly log: StepLog;
+  /** Undefined: nothing is measured, and nothing that could be is noted. */
+  readonly telemetry: HostTelemetry | undefined;
 }
 
 /** The interfaces a host uses, after later providers of its list have overridden earlier ones. */

@@ -16,6 +16,10 @@ export interface StartRecord {
   readonly depth: number;
   /** Children: the parent's id. Its run and pointer are in the row. */
   readonly parentId?: string;
+  /** When it was to begin, where that was not at once. */
+  readonly startAt?: number;
+  /** The W3C `traceparent` of who started it; a child has its parent's. */
+  readonly trace?: string;
   /** Imported ones: when their turns were stored first, by seq. */
   readonly importedTimes?: readonly number[];
 }
@@ -45,6 +49,7 @@ export function identityOf(row: WorkflowRow, start: StartRecord): WorkflowIdenti
     tags: row.tags,
     priority: row.priority,
     depth: start.depth,
+    ...(start.trace === undefined ? {} : { trace: start.trace }),
     parent:
       row.parent === null
         ? null

@@ -5,6 +5,7 @@ import type { Attempt } from "../../engine/work.ts";
 import { InvalidOptionError, type AbortReason } from "../../errors.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import type { HostCore, Middleware } from "../core/host-core.ts";
+import type { AttemptTelemetry } from "../../telemetry/telemetry.ts";
 import { abortedError, BodyContext, type ContextOwner } from "./body-context.ts";
 import type { BodyTally } from "./body-tally.ts";
 
@@ -30,8 +31,10 @@ export class Body implements ContextOwner {
   #controller: AbortController | undefined;
   #timer: Timer | undefined;
   #tx: unknown;
+  readonly #told: AttemptTelemetry | undefined;
 
-  constructor(core: HostCore, owner: BodyOwner, tally: BodyTally, attempt: Attempt) {
+  constructor(core: HostCore, owner: BodyOwner, tally: BodyTally, attempt: Attempt, told?: AttemptTelemetry) {
+    this.#told = told;
     this.core = core;
     this.#owner = owner;
     this.#tally = tally;
@@ -73,7 +76,7 @@ export class Body implements ContextOwner {
     this.#startTimer();
     let result: unknown;
     try {
-      result = this.#call();
+      result = this.#told === undefined ? this.#call() : this.#told.run(() => this.#call());
       if (isThenable(result)) {
         const ended = Promise.resolve(result).then(
           (value) => this.#end(true, value),
@@ -97,13 +100,17 @@ export class Body implements ContextOwner {
     this.#tally.began();
     this.#tx = tx;
     this.#startTimer();
-    return this.#step(new BodyContext(this));
+    const context = new BodyContext(this);
+    return this.#told === undefined ? this.#step(context) : this.#told.run(() => this.#step(context));
   }
 
   endTransaction(): void {
     this.#tx = undefined;
     this.#stopTimer();
-    if (this.#mode !== "ended") this.#tally.ended(this.#mode === "left");
+    if (this.#mode !== "ended") {
+      this.#tally.ended(this.#mode === "left");
+      this.#told?.ended(this.#mode === "running" ? "returned" : "abandoned");
+    }
     this.#mode = "ended";
   }
 
@@ -127,6 +134,7 @@ export class Body implements ContextOwner {
     this.#stopTimer();
     this.#mode = "left";
     this.#tally.left();
+    this.#told?.ended(this.#abortReason === "timeout" ? "timed-out" : "abandoned");
   }
 
   #end(returned: boolean, value: unknown): void {
@@ -134,6 +142,7 @@ export class Body implements ContextOwner {
     const mode = this.#mode;
     this.#mode = "ended";
     this.#tally.ended(mode === "left");
+    if (mode !== "left") this.#told?.ended(returned ? "returned" : "threw", value);
     if (mode === "running" || mode === "straggler") this.#owner.bodyEnded(this, mode, returned, value);
   }
 

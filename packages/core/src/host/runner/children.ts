@@ -131,6 +131,7 @@ function childRecord(context: RunnerContext, parent: Parent, start: ChildStart):
       { definitionId, version, workflowId: parent.id },
     );
   }
+  const { trace } = parent.state.identity;
   const record = (data: unknown): NewWorkflow => ({
     namespace: parent.namespace,
     id: childId,
@@ -141,7 +142,13 @@ function childRecord(context: RunnerContext, parent: Parent, start: ChildStart):
     priority: parent.priority,
     tags: [],
     startAt: null,
-    startText: encodeStartRecord({ data, cursors: start.cursors, depth: start.depth, parentId: parent.id }),
+    startText: encodeStartRecord({
+      data,
+      cursors: start.cursors,
+      depth: start.depth,
+      parentId: parent.id,
+      ...(trace === undefined ? {} : { trace }),
+    }),
     parent: { run: parent.run, pointer: start.pointer },
     firstTurn: null,
   });

@@ -118,6 +118,7 @@ export class Intake implements CommitSource {
   settle(result: CommitResult): void {
     if (this.#gone || this.#row === undefined) return;
     const ours = result.outcome === "conflict" && this.#ids.isOurs(result.turn);
+    if (result.outcome === "applied") this.#context.core.telemetry?.takenOver();
     if (result.outcome === "applied" || ours) this.#load();
     // The dead host was not dead: its last turn came first. Ours goes after it.
     else if (result.outcome === "conflict") this.#takeOver(this.#row, this.#headSeq + 1);
@@ -159,7 +160,9 @@ export class Intake implements CommitSource {
     let inputs: readonly Input[];
     try {
       const start = decodeStartRecord(row.startText);
-      const { data, cursors } = start;
+      const { data, cursors, startAt = 0 } = start;
+      const { telemetry, engineNow } = this.#context.core;
+      telemetry?.queued(Math.max(0, engineNow() - Math.max(row.createdAt, startAt)));
       inputs = [
         { kind: "start", identity: identityOf(row, start), data, ...(cursors === undefined ? {} : { cursors }) },
       ];

@@ -162,7 +162,12 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
     this.#flight = undefined;
     this.#promised = undefined;
     this.#checkWanted();
-    const body = new Body(this.#context.core, this, this.#context.bodies, this.#parts.attempt);
+    const { parent } = this.#parts;
+    const { core, bodies } = this.#context;
+    const { attempt } = this.#parts;
+    const { telemetry } = core;
+    const told = telemetry?.active === true ? telemetry.attempt(attempt, parent.state.identity.trace) : undefined;
+    const body = new Body(core, this, bodies, attempt, told);
     this.#body = body;
     const result = body.runInTransaction(tx);
     if (!isThenable(result)) return this.#decide(result);

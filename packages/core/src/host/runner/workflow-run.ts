@@ -265,7 +265,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       const attempt = attemptOf(definition, this.#state, pointer);
       if (transactionalStep in attempt.node.body) continue;
       if (core.hub.active) tellStarted(core.hub, attempt);
-      const told = core.telemetry?.attempt(attempt, this.#state.identity.trace);
+      const { telemetry } = core;
+      const told = telemetry?.active === true ? telemetry.attempt(attempt, this.#state.identity.trace) : undefined;
       const body = new Body(core, this, bodies, attempt, told);
       this.#bodies.add(body);
       body.begin();
@@ -368,7 +369,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #takeOff(flight: Flight): TurnCommit {
     this.#prepared = undefined;
     this.#flight = flight;
-    if (this.#context.core.telemetry !== undefined) this.#tookOffAt = this.#context.core.runtime.clock.monotonic();
+    if (this.#context.core.telemetry?.active === true) this.#tookOffAt = this.#context.core.runtime.clock.monotonic();
     return flight.turn;
   }
 
@@ -450,8 +451,10 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #measure(flight: Flight | undefined, result: CommitResult): void {
     const { telemetry, runtime } = this.#context.core;
     if (telemetry === undefined || flight === undefined) return;
+    if (result.outcome === "applied" && !telemetry.active) return;
     const stored = result.outcome === "applied" || (result.outcome === "conflict" && result.turn === flight.turn.turn);
     if (!stored && (result.outcome === "conflict" || result.outcome === "hole")) telemetry.lost(result.outcome);
+    if (!telemetry.active) return;
     const { identity, seq } = flight.state;
     const [first] = flight.entries;
     telemetry.turn({
