@@ -1,10 +1,13 @@
 import type { HttpOptions } from "../http/http-type.ts";
+import type { DenoHostOptions } from "../deno/deno-options.ts";
 import type { SecretSource } from "../running/secrets.ts";
 import type { StepCache } from "../running/step-cache.ts";
 import type { StepType } from "../step-types/step-type.ts";
 
 /** Options of loading workflow files. */
 export interface LoadOptions {
+  /** What steps of type `deno` may be granted, and their limits. */
+  readonly deno?: DenoHostOptions;
   /** Types of steps of the application. One with the name of a built-in type replaces it. */
   readonly types?: readonly StepType[];
   /** Where `${{ secret.NAME }}` comes from when a step runs. Default: there are none. */

@@ -1,4 +1,5 @@
 import { WfeError } from "@wfe/core";
+import { plainJson } from "../processes/plain-json.ts";
 import { isReservedName } from "./reserved-names.ts";
 
 /** A value longer than this, in UTF-8, is left out of the environment where it comes from data: the system allows 128 KiB each. */
@@ -77,19 +78,10 @@ export function environmentText(value: unknown): string | undefined {
       return String(value);
     case "object":
       if (value === null) return "";
-      return value instanceof Date ? value.toISOString() : JSON.stringify(value, plain);
+      return value instanceof Date ? value.toISOString() : plainJson(value);
     default:
       return undefined;
   }
-}
-
-/** Values that JSON does not know, as the nearest that it does. */
-function plain(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (value instanceof Map) return Object.fromEntries(value);
-  if (value instanceof Set) return [...value];
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  return value;
 }
 
 function demanded(name: string, value: unknown): string {
