@@ -3,6 +3,7 @@ import { seedOfThisRun } from "../crash/random.ts";
 import { CrashStore } from "../crash/stores/crash-store.ts";
 import { expectZombiesRefused } from "../crash/zombies/expect-zombies-refused.ts";
 import { zombies } from "../crash/zombies/zombies.ts";
+import { fleetOnCutLine, fleetOnRestartedPostgres, fleetWithoutValkey } from "../fleet/disturbances.ts";
 import { expectWhole } from "../fleet/expect-whole.ts";
 import { fleet } from "../fleet/fleet.ts";
 import { longRun } from "./long-run.ts";
@@ -29,3 +30,24 @@ it.each(stores)(
   },
   3_600_000,
 );
+
+it("a fleet loses nothing and doubles nothing while its Valkey loses everything and is gone, and its work goes on", async () => {
+  const seed = seedOfThisRun();
+  for (const store of ["postgres+valkey", "sqlite+valkey"] as const) {
+    const report = await fleetWithoutValkey({ seed, store, flushes: 10, stops: 3 });
+    expectWhole(`a fleet on ${store}, without its Valkey`, seed, report);
+    expect(report.completedWithout).toBeGreaterThan(0);
+  }
+}, 3_600_000);
+
+it("a fleet loses nothing and doubles nothing while its PostgreSQL is restarted every few seconds", async () => {
+  const seed = seedOfThisRun();
+  expectWhole("a fleet on a restarted PostgreSQL", seed, await fleetOnRestartedPostgres({ seed, restarts: 20 }));
+}, 3_600_000);
+
+it("a fleet loses nothing and doubles nothing while its line is cut between COMMIT and answer, 200 times", async () => {
+  const seed = seedOfThisRun();
+  const report = await fleetOnCutLine({ seed, cuts: 200 });
+  expectWhole("a fleet on a cut line", seed, report);
+  expect(report.cuts).toBeGreaterThanOrEqual(200);
+}, 3_600_000);
