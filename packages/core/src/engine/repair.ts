@@ -8,6 +8,7 @@ import type { RetryBase } from "./inputs.ts";
 import { readyAgain } from "./kinds/step.ts";
 import { rootLine, rootPointer, type Pointer, type WorkflowIdentity, type WorkflowState } from "./state.ts";
 import type { Turn } from "./turn.ts";
+import { repeatUndo } from "./undo.ts";
 import { isFinal } from "./work.ts";
 
 /** How a workflow goes back, beside where to. */
@@ -60,7 +61,8 @@ function goOnAt(turn: Turn, base: RetryBase, id: number, { actor }: GoingBack): 
   // It was in the middle of a turn: what came next on these branches has not been opened.
   for (const { id: branch, at } of turn.draft.branchesOf(id))
     if (at === null) turn.later(() => advance(turn, branch, base.last.get(branch) ?? null));
-  if (id === rootPointer) return;
+  // Its undoing had failed for good, and the workflow was ended all the same.
+  if (repeatUndo(turn, pointer) || id === rootPointer) return;
   if (pointer.status === "waiting" && pointer.child !== null && base.awaits !== id)
     return turn.retryChild({ childId: pointer.child.id, ...(actor === undefined ? {} : { actor }) });
   if (pointer.status !== "ready") return;

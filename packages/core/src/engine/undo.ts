@@ -270,10 +270,16 @@ function undoFailed(turn: Turn, saga: Pointer, record: UndoRecord, branch: numbe
 /** Repeats the undoing that failed. */
 export function retryUndo(turn: Turn): void {
   const saga = turn.draft.stuckUndo === null ? undefined : turn.pointer(turn.draft.stuckUndo);
-  const record = saga?.scope?.walk?.current;
-  if (saga === undefined || record == null) return;
+  if (saga === undefined || !repeatUndo(turn, saga)) return;
+  resumeHeld(turn);
+}
+
+/** Undoes once more what an undoing has failed at; false: it has not. */
+export function repeatUndo(turn: Turn, saga: Pointer): boolean {
+  const record = saga.scope?.walk?.current;
+  if (record == null || turn.draft.branchesOf(saga.id).some(({ undoing }) => undoing !== null)) return false;
   const open = compensationBranch(turn, record);
   turn.emit({ kind: "undo-retried", pointer: saga.id, step: saga.step, open });
   turn.later(() => advance(turn, open.branch, null));
-  resumeHeld(turn);
+  return true;
 }

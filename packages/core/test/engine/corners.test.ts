@@ -443,4 +443,18 @@ describe("what random schedules found", () => {
     expect((await driver.run()).phase).toBe("completed");
     expect(ran.slice(4)).toEqual(["a", "b", "last"]);
   });
+
+  it("repeats an undoing that had failed for good, also where the workflow was terminated in between", async () => {
+    let broken = true;
+    const { ran, step: note } = log();
+    const undo = block(step("u", () => (broken ? fails() : note("undo")())));
+    const driver = new Driver(define(saga("s", block(step("a", fails, { compensation: undo }))))).start();
+    expect((await driver.run()).phase).toBe("failed");
+    driver.deliver({ kind: "terminate" });
+    expect((await driver.run()).phase).toBe("terminated");
+    broken = false;
+    driver.deliver({ kind: "retry" });
+    expect((await driver.run()).phase).toBe("failed");
+    expect(ran).toEqual(["undo"]);
+  });
 });
