@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import type { Provider } from "@wfe/core/providers";
 import { postgres } from "@wfe/postgres";
 import { valkey } from "@wfe/valkey";
-import pg from "pg";
+import { PostgresSchemas } from "../services/postgres-schemas.ts";
 import { sharedPostgresIfAny } from "../services/postgres.ts";
 import { findValkey } from "../services/valkey.ts";
 import { inSqlite, type StoreKind } from "./local-stores.ts";
@@ -13,17 +14,22 @@ const postgresServer = await sharedPostgresIfAny();
 
 /** In a schema of its own. */
 function inPostgres(url: string): StoreKind {
+  const schemas = new PostgresSchemas(url);
   return {
     name: "postgres",
     open() {
-      const schema = `wfe_${randomUUID().replaceAll("-", "")}`;
+      const schema = schemas.take();
+      const providers: Provider[] = [];
       return {
-        connect: () => [postgres(url, { schema, poolSize: 4 })],
+        connect: () => {
+          const provider = postgres(url, { schema, poolSize: 4 });
+          providers.push(provider);
+          return [provider];
+        },
         remove: async () => {
-          const client = new pg.Client(url);
-          await client.connect();
-          await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
-          await client.end();
+          // A host that was killed has closed nothing.
+          for (const provider of providers) await provider.close();
+          await schemas.giveBack(schema);
         },
       };
     },

@@ -31,7 +31,11 @@ const parameters = [
   "integer",
   "integer",
   "text",
-  ...["bigint[]", "bigint[]", "text[]", "text[]", "text[]"],
+  "bigint[]",
+  "bigint[]",
+  "text[]",
+  "text[]",
+  "text[]",
   ...rowArrayTypes,
   "json",
 ];

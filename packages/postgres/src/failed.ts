@@ -15,10 +15,11 @@ export function causeOf(error: unknown): unknown {
   return error instanceof Failed ? error.cause : error;
 }
 
-/** Whether the server has answered, though with an error, so that the connection is as it was. */
-export function isTold(error: unknown): boolean {
-  const cause = causeOf(error);
-  if (!(cause instanceof Error) || !("severity" in cause) || !("code" in cause)) return false;
+/** Whether the connection that this came up on is of no use any more. What did not come from the server leaves it as it was. */
+export function isBroken(error: unknown): boolean {
+  if (!(error instanceof Failed)) return false;
+  const { cause } = error;
+  if (!(cause instanceof Error) || !("severity" in cause) || !("code" in cause)) return true;
   // The address may be another server's by now, which takes writes: a new connection finds out.
-  return cause.severity === "ERROR" && cause.code !== "25006";
+  return cause.severity !== "ERROR" || cause.code === "25006";
 }

@@ -33,6 +33,8 @@ export class Hints {
   /** Called when another process may have changed something. */
   readonly foreign: Listeners<void> = new Listeners();
 
+  /** Woken here, and elsewhere: who has another queue passes on the former. */
+  readonly #own: Set<Run> = new Set();
   readonly #woken: Set<Run> = new Set();
   readonly #leases: Set<string> = new Set();
   readonly #definitions: Map<string, DefinitionRef> = new Map();
@@ -53,7 +55,7 @@ export class Hints {
   /** Something was committed that woke these, or that others may wait for. */
   committed(woken: readonly Run[], changed: boolean): void {
     if (woken.length === 0 && !changed) return;
-    for (const run of woken) this.#woken.add(run);
+    for (const run of woken) this.#own.add(run);
     this.#changed ||= changed;
     this.#schedule();
     this.#send(woken, changed);
@@ -193,10 +195,13 @@ export class Hints {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
+      const own = [...this.#own];
       const hint: StoreHint = this.#changed ? {} : { runs: [...this.#woken] };
+      this.#own.clear();
       this.#woken.clear();
       this.#changed = false;
-      this.store.tell(hint);
+      if (own.length > 0) this.store.tell({ runs: own, own: true });
+      if (own.length === 0 || hint.runs?.length !== 0) this.store.tell(hint);
       this.queue.tell();
     });
   }

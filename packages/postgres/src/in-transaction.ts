@@ -16,6 +16,7 @@ import type { ClientBase } from "pg";
  * }))
  * ```
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the body says which client it takes
 export function inTransaction<Input, Output, Tx extends ClientBase | Transaction<any> = ClientBase>(
   body: (input: Input, ctx: StepContext & { readonly tx: Tx }) => Output | Promise<Output>,
 ): TransactionalStep<Input, Promise<Output>> {

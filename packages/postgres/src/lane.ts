@@ -1,5 +1,5 @@
 import { StoreError } from "@wfe/core/providers";
-import { Failed, isTold } from "./failed.ts";
+import { Failed, isBroken } from "./failed.ts";
 import type { Connection, Querier, Target } from "./target.ts";
 
 /** A way to connections. */
@@ -45,7 +45,7 @@ export class Lane implements Access {
       return await within(this.#timeoutMs, work(connection));
     } catch (error) {
       // An error that the server has told leaves the line as it was; any other may have broken it.
-      if (!isTold(error)) {
+      if (isBroken(error)) {
         this.#connection = undefined;
         connection.release(true);
       }
@@ -69,10 +69,17 @@ export class Lane implements Access {
 export class Shared implements Access {
   readonly #target: Target;
   readonly #timeoutMs: number;
+  readonly #held: Set<Connection> = new Set();
 
   constructor(target: Target, timeoutMs: number) {
     this.#target = target;
     this.#timeoutMs = timeoutMs;
+  }
+
+  /** Cuts off who still has one: the body of a step may have been left behind in a transaction, which is undone. */
+  close(): void {
+    for (const connection of this.#held) connection.release(true);
+    this.#held.clear();
   }
 
   use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -87,16 +94,17 @@ export class Shared implements Access {
     } catch (error) {
       throw new Failed(error, "connecting");
     }
+    this.#held.add(connection);
     let broken = true;
     try {
       const result = await work(connection);
       broken = false;
       return result;
     } catch (error) {
-      broken = !isTold(error);
+      broken = isBroken(error);
       throw error;
     } finally {
-      connection.release(broken);
+      if (this.#held.delete(connection)) connection.release(broken);
     }
   }
 }

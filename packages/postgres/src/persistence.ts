@@ -218,8 +218,10 @@ export function postgresPersistence(opened: () => Open, hints: Hints): Persisten
         "INSERT INTO $s.wfe_meta (name, value) VALUES ('lock', $1) ON CONFLICT DO NOTHING",
         [name],
       );
-      const [row] = await store.read("SELECT value FROM $s.wfe_meta WHERE name = 'lock'");
-      return String(row?.["value"] ?? name);
+      return (
+        (await store.readJson<string>("SELECT to_json(value)::text AS json FROM $s.wfe_meta WHERE name = 'lock'")) ??
+        name
+      );
     },
 
     now: async () => {

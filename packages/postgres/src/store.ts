@@ -1,7 +1,7 @@
 import type { Clock, Runtime } from "@wfe/core/providers";
 import { systemClock } from "@wfe/core/providers";
 import { isReadOnly, isRepeatable, isWrongIsolation, storeError } from "./errors.ts";
-import { causeOf, Failed, isTold } from "./failed.ts";
+import { causeOf, Failed, isBroken } from "./failed.ts";
 import { type Access, Lane, runStatement, Shared } from "./lane.ts";
 import { inSchema, quoteName } from "./schema.ts";
 import type { Connection, Querier, Row, Target } from "./target.ts";
@@ -135,6 +135,7 @@ export class Store {
 
   async close(): Promise<void> {
     await Promise.all([this.committer.close(), this.heartbeat.close()]);
+    this.shared.close();
     await this.target.close();
   }
 }
@@ -159,7 +160,7 @@ export async function transact<Given extends Querier, T>(
 
 async function rollBack(connection: Querier, cause: unknown): Promise<void> {
   // On a line that is dead it would only hide what has happened; the server rolls back by itself.
-  if (cause instanceof Failed && !isTold(cause)) return;
+  if (isBroken(cause)) return;
   await runStatement(connection, "statement", "ROLLBACK");
 }
 
@@ -168,6 +169,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what it holds is known where the SQL stands
 export function jsonOf<Value>(rows: readonly Row[]): Value | null {
   const text = rows[0]?.["json"];
   return typeof text === "string" ? (JSON.parse(text) as Value) : null;

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "@wfe/core/providers";
-import type { Kysely, Transaction } from "kysely";
+import type { Kysely } from "kysely";
 import pg from "pg";
 import { applicationKysely, isKysely, isKyselyTransaction, kyselyTarget } from "./kysely-target.ts";
 
@@ -53,7 +53,7 @@ export function targetOf(source: PostgresSource, poolSize: number): Target {
 
 /** What an application passes as \`tx\`, if it is something that statements can be sent to. */
 export function callersQuerier(tx: unknown): Querier | undefined {
-  if (isKyselyTransaction(tx)) return applicationKysely(tx as Transaction<any>);
+  if (isKyselyTransaction(tx)) return applicationKysely(tx);
   if (!isClient(tx)) return undefined;
   return clientQuerier(tx);
 }
@@ -73,17 +73,14 @@ function urlTarget(url: string, poolSize: number): Target {
     fallback_application_name: "wfe",
     allowExitOnIdle: true,
   };
-  let pool: pg.Pool;
   try {
-    pool = new pg.Pool(options);
     // What is wrong with the URL is found where it is read.
-    new pg.Client(options);
+    return poolTarget(new pg.Pool(options), options, true);
   } catch (error) {
     throw new InvalidOptionError(`postgres() cannot read the URL "${withoutPassword(url)}": correct it`, {
       cause: error,
     });
   }
-  return poolTarget(pool, options, true);
 }
 
 function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Target {
@@ -94,7 +91,7 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
   pool.on("error", ignore);
 
   const connect = async (): Promise<ListeningConnection> => {
-    const client = new Client(options);
+    const client = new Client(options) as KeptClient;
     let ended = false;
     client.on("error", ignore);
     client.on("end", () => (ended = true));
@@ -104,8 +101,20 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
       client.end().catch(ignore);
       throw error;
     }
+    // It keeps the process alive only while something is asked.
+    client.unref();
+    let asked = 0;
     return {
-      ...clientQuerier(client),
+      query: async (sql, values) => {
+        asked += 1;
+        if (asked === 1) client.ref();
+        try {
+          return await clientQuerier(client).query(sql, values);
+        } finally {
+          asked -= 1;
+          if (asked === 0) client.unref();
+        }
+      },
       tx: client,
       release: (broken) => {
         // To say goodbye on a dead line would take for ever.
@@ -162,6 +171,12 @@ function destroy(client: pg.Client): void {
 
 function nameOf(client: pg.Client): string {
   return `postgres(${client.host}:${client.port}/${client.database ?? ""})`;
+}
+
+/** What pg has and its types leave out. */
+interface KeptClient extends pg.Client {
+  ref(): void;
+  unref(): void;
 }
 
 /** By its shape: it may come from another copy of pg than ours. */

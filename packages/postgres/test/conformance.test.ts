@@ -3,18 +3,18 @@ import { lockConformance, persistenceConformance, queueConformance } from "@wfe/
 import type pg from "pg";
 import { beforeAll, describe, it } from "vitest";
 import { postgres } from "../src/index.ts";
-import { admin, dropSchema, newSchema, server, url } from "./support/server.ts";
+import { admin, schemas, server, url } from "./support/server.ts";
 
-const schemas = new Map<Provider, string>();
+const schemaOfProvider = new Map<Provider, string>();
 
 function providerOf(schema: string): Provider {
   const provider = postgres(url, { schema });
-  schemas.set(provider, schema);
+  schemaOfProvider.set(provider, schema);
   return provider;
 }
 
 function schemaOf(provider: Provider): string {
-  const schema = schemas.get(provider);
+  const schema = schemaOfProvider.get(provider);
   if (schema === undefined) throw new Error("not a provider of this suite");
   return schema;
 }
@@ -31,10 +31,10 @@ beforeAll(async () => {
 const harness = {
   name: "postgres",
   test: { describe: suite, it },
-  create: () => providerOf(newSchema()),
+  create: () => providerOf(schemas.take()),
   reopen: (provider: Provider) => providerOf(schemaOf(provider)),
   destroy: async (provider: Provider) => {
-    await dropSchema(schemaOf(provider));
+    await schemas.giveBack(schemaOf(provider));
     await admin.query(`TRUNCATE ${words}`);
   },
 };

@@ -1,5 +1,6 @@
 import { afterAll } from "vitest";
 import pg from "pg";
+import { PostgresSchemas } from "../../../../tests/services/postgres-schemas.ts";
 import { type SharedPostgres, sharedPostgresIfAny } from "../../../../tests/services/postgres.ts";
 
 /** The server of the test run, or undefined where none can be started: then what needs it is skipped. */
@@ -11,21 +12,10 @@ export const url: string = server?.url ?? "postgres://nobody@127.0.0.1:1/none";
 /** A connection of the application's own to the server. */
 export const admin: pg.Pool = new pg.Pool({ connectionString: url, max: 4, allowExitOnIdle: true });
 
-let made = 0;
-
-/** The name of a schema that no other test has, and that goes when the file's tests have run. */
-export function newSchema(): string {
-  made += 1;
-  return `wfe_${process.pid}_${made}`;
-}
-
-export async function dropSchema(schema: string): Promise<void> {
-  await admin.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
-}
+/** Schemas for the tests of a file. */
+export const schemas: PostgresSchemas = new PostgresSchemas(url);
 
 afterAll(async () => {
-  if (server !== undefined) {
-    for (let number = 1; number <= made; number += 1) await dropSchema(`wfe_${process.pid}_${number}`);
-  }
+  if (server !== undefined) await schemas.end();
   await admin.end();
 });
