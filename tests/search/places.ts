@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { event, workflow, WorkflowHost, type WorkflowHostOptions } from "@wfe/core";
 import type { Provider, SearchIndex } from "@wfe/core/providers";
-import { memory, TestClock } from "@wfe/core/testing";
+import { memory, type TestClock } from "@wfe/core/testing";
 import { sqlite } from "@wfe/sqlite";
 
 /** A store that brings an index, in which any number of hosts meet. */

@@ -8,6 +8,8 @@ export interface IndexMeta {
   readonly format: number;
   /** The store that its documents are of. */
   readonly store: string;
+  /** Random: no other index has it. */
+  readonly made: string;
 }
 
 const found = { type: "keyword", doc_values: false } as const;

@@ -8,7 +8,7 @@ export interface Answer {
 }
 
 export interface Request {
-  readonly method: "GET" | "HEAD" | "POST" | "PUT";
+  readonly method: "DELETE" | "GET" | "POST" | "PUT";
   readonly path: string;
   readonly body?: unknown;
   /** Lines of a `_bulk`, in place of a body. */

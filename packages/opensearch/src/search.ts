@@ -28,7 +28,7 @@ export interface OpenSearchConnection {
 /** `opened` gives the connection, or throws where the provider is not open. */
 export function openSearchIndex(options: CheckedOptions, opened: () => OpenSearchConnection): SearchIndex {
   const { alias } = options;
-  const generations = (): Generations => new Generations(opened().requests, options);
+  const generations = (): Generations => new Generations(opened(), options);
   return {
     name: `opensearch:${alias}`,
 

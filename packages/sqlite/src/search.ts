@@ -34,7 +34,8 @@ export function sqliteSearch(opened: () => OpenStore): SearchIndex {
 
     attach: async () => {
       opened();
-      return true;
+      // It is lost only with the store.
+      return "sqlite";
     },
 
     write: async (changes) => {

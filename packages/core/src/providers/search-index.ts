@@ -14,12 +14,13 @@ export interface SearchIndex {
   readonly name: string;
 
   /**
-   * Makes ready what documents are kept in, for the store of this id. false: it has nothing of this store, and everything is to be
-   * written anew. Called again after every failure; an index that lives in the store itself always has what it was given.
+   * Makes ready what documents are kept in, for the store of this id, and says which one it is: another text than the last time says
+   * that it is a new one, to which everything is to be written anew. Called again after every failure. An index that is lost only
+   * with its store always says the same.
    *
    * Rejects with an `InvalidOptionError` where the index holds documents of another store, which must not be mixed.
    */
-  attach(store: string): Promise<boolean>;
+  attach(store: string): Promise<string>;
 
   /**
    * Stores and deletes documents, all of a run's at once. A change whose revision is not above that of the run's last one, a
@@ -39,7 +40,7 @@ export interface SearchIndex {
   /** How many match, and per facet asked for how many of them have each value. */
   count(query: IndexQuery, facets: readonly SearchFacet[]): Promise<SearchCounts>;
 
-  /** Forgets all documents, and all revisions. */
+  /** Forgets all documents, and all revisions. `attach` first, and again afterwards. */
   clear(): Promise<void>;
 }
 

@@ -103,11 +103,11 @@ export async function countSearch(
 export async function reindex(shared: ClientShared): Promise<void> {
   const feed = shared.core.providers.search;
   if (feed === undefined) throw noIndex(shared, "reindex");
-  const note = await readNote(feed);
-  if (note !== undefined) await feed.index.attach(note.store);
-  // Before the note: what is written from then on stays.
-  if (note !== undefined) await feed.index.clear();
-  await noteRebuild(shared.core, feed);
+  const { store } = (await readNote(feed)) ?? (await noteRebuild(shared.core, feed, null));
+  await feed.index.attach(store);
+  await feed.index.clear();
+  // After that: what is written from the note on stays.
+  await noteRebuild(shared.core, feed, await feed.index.attach(store));
 }
 
 async function fed(shared: ClientShared, method: string): Promise<SearchFeed> {

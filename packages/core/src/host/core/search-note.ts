@@ -8,6 +8,8 @@ export interface SearchNote {
   readonly index: string;
   /** Names the store towards the index: random, for ever. */
   readonly store: string;
+  /** What the index said of itself when it was last attached; null: it has not been. */
+  readonly attached: string | null;
   /** A rebuild is under way: workflows up to this run are in the outbox already. null: none is. */
   readonly refilled: Run | null;
 }
@@ -17,12 +19,15 @@ export async function readNote({ outbox }: SearchFeed): Promise<SearchNote | und
   return text === null ? undefined : decodeNote(text);
 }
 
-/** Notes that this host's index is the one to feed and that everything is to be written to it; gives the note. */
-export async function noteRebuild(core: HostCore, feed: SearchFeed): Promise<SearchNote> {
+/**
+ * Notes that this host's index is the one to feed, which one it was when it was attached, and that everything is to be written to
+ * it; gives the note.
+ */
+export async function noteRebuild(core: HostCore, feed: SearchFeed, attached: string | null): Promise<SearchNote> {
   for (;;) {
     const before = await feed.outbox.note();
     const store = before === null ? core.runtime.randomId() : decodeNote(before).store;
-    const note: SearchNote = { index: feed.index.name, store, refilled: 0 };
+    const note: SearchNote = { index: feed.index.name, store, attached, refilled: 0 };
     if (await feed.outbox.replaceNote(before, encodeNote(note))) return note;
   }
 }
@@ -32,15 +37,17 @@ export async function noteProgress(feed: SearchFeed, note: SearchNote, refilled:
   await feed.outbox.replaceNote(encodeNote(note), encodeNote({ ...note, refilled }));
 }
 
-function encodeNote({ index, store, refilled }: SearchNote): string {
-  return JSON.stringify({ index, store, refilled });
+function encodeNote({ index, store, attached, refilled }: SearchNote): string {
+  return JSON.stringify({ index, store, attached, refilled });
 }
 
 function decodeNote(text: string): SearchNote {
   try {
-    const { index, store, refilled } = JSON.parse(text) as Partial<SearchNote>;
-    if (typeof index === "string" && typeof store === "string" && (refilled === null || typeof refilled === "number"))
-      return { index, store, refilled };
+    const { index, store, attached, refilled } = JSON.parse(text) as Partial<SearchNote>;
+    const isAttached = attached === null || typeof attached === "string";
+    const isRefilled = refilled === null || typeof refilled === "number";
+    if (typeof index === "string" && typeof store === "string" && isAttached && isRefilled)
+      return { index, store, attached, refilled };
   } catch {
     // Told below.
   }

@@ -9,9 +9,11 @@ import type { HostCore, IndexerStats, SearchFeed } from "../core/host-core.ts";
 import { readDocument } from "../core/read-document.ts";
 import { noteProgress, noteRebuild, readNote, type SearchNote } from "../core/search-note.ts";
 
-/** Rows of one batch, fewer while the engine has much to do. */
-const batchRows = 200;
-const busyBatchRows = 50;
+/** Rows looked at for one batch: those of one workflow are one document. */
+const rowsAtOnce = 1_000;
+/** Documents of one batch, fewer while the engine has much to do. */
+const batchDocuments = 200;
+const busyBatchDocuments = 50;
 /** Workflows in memory at once, with all their data. */
 const loadedAtOnce = 20;
 /** Bytes of terms that make a batch large enough. */
@@ -22,8 +24,8 @@ const sliceMs = 4;
 const idleMs = 400;
 /** How often a host that does not feed the index looks whether it is to. */
 const standbyMs = 5_000;
-/** While the thread is busy, indexing takes one part in so many. */
-const busyShare = 40;
+/** While the thread is busy, indexing takes one part of it in so many. */
+const busyShare = 60;
 const longestBusyPauseMs = 3_000;
 /** Above this share of its time at work, the thread is busy. */
 const busyAbove = 0.6;
@@ -49,12 +51,14 @@ export class SearchIndexer {
   #stopped = false;
   /** The lease under which the role was taken. */
   #roleLease: Lease | undefined;
-  /** The note with which the index was attached. */
-  #attached: SearchNote | undefined;
+  /** What the index says of itself; undefined: it is to be asked. */
+  #attached: string | undefined;
   #failures = 0;
   #refused = 0;
   #state: IndexerStats["state"] = "starting";
   #error: Error | undefined;
+  /** What the batch under way has taken of this thread. */
+  #spentMs = 0;
   #utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined;
 
   constructor(core: HostCore, feed: SearchFeed, { lease }: SearchIndexerOptions) {
@@ -104,17 +108,17 @@ export class SearchIndexer {
   async #work(): Promise<number> {
     const note = await this.#role();
     if (note === undefined) return standbyMs;
-    const { clock } = this.#core.runtime;
-    const begunAt = clock.monotonic();
     const isBusy = this.#isBusy();
-    const limit = isBusy ? busyBatchRows : batchRows;
-    const rows = await this.#feed.outbox.read(limit);
-    if (rows.length > 0) await this.#index(rows);
-    const refills = note.refilled !== null && rows.length < limit;
+    const limit = isBusy ? busyBatchDocuments : batchDocuments;
+    this.#spentMs = 0;
+    const rows = await this.#feed.outbox.read(rowsAtOnce);
+    const byRun = Map.groupBy(rows, (row) => row.run);
+    const batch = [...byRun.values()].slice(0, limit);
+    if (batch.length > 0) await this.#index(batch);
+    const refills = note.refilled !== null && batch.length < limit;
     if (refills) await this.#refill(note, limit);
-    if (rows.length < limit && !refills) return idleMs;
-    const tookMs = clock.monotonic() - begunAt;
-    return isBusy ? Math.min(longestBusyPauseMs, tookMs * busyShare) : 0;
+    if (batch.length < limit && !refills) return idleMs;
+    return isBusy ? Math.min(longestBusyPauseMs, this.#spentMs * busyShare) : 0;
   }
 
   /** The note, where this host is the one to feed the index it names. */
@@ -123,7 +127,7 @@ export class SearchIndexer {
     if (lease === undefined) return undefined;
     const { index } = this.#feed;
     // Read anew each time: a rebuild is noted there, whoever asks for it.
-    let note = (await readNote(this.#feed)) ?? (await noteRebuild(this.#core, this.#feed));
+    let note = (await readNote(this.#feed)) ?? (await noteRebuild(this.#core, this.#feed, null));
     if (note.index !== index.name) return this.#standBack(note, lease);
     if (this.#roleLease !== lease) {
       const [mine] = await this.#core.providers.lock.acquire([roleKey], lease);
@@ -132,10 +136,10 @@ export class SearchIndexer {
       this.#roleLease = lease;
     }
     this.#state = "indexing";
-    if (this.#attached?.store !== note.store || this.#attached.index !== note.index) {
-      const known = await index.attach(note.store);
-      if (!known && note.refilled === null) note = await noteRebuild(this.#core, this.#feed);
-      this.#attached = note;
+    if (this.#attached === undefined || this.#attached !== note.attached) {
+      this.#attached = await index.attach(note.store);
+      // Noted with it, so that nobody who dies in between leaves an empty index behind that seems to be complete.
+      if (this.#attached !== note.attached) note = await noteRebuild(this.#core, this.#feed, this.#attached);
     }
     return note;
   }
@@ -154,19 +158,29 @@ export class SearchIndexer {
     return undefined;
   }
 
-  async #index(rows: readonly OutboxRow[]): Promise<void> {
-    // What a workflow is now is newer than any of its rows.
-    const last = new Map(rows.map((row) => [row.run, row]));
-    const places = Map.groupBy(rows, (row) => row.run);
-    const pending = [...last.values()];
+  /** Indexes workflows, each given by its rows, and deletes the rows. */
+  async #index(batch: readonly (readonly OutboxRow[])[]): Promise<void> {
+    // What a workflow is now is as new as its last row.
+    const pending = batch.flatMap((rows) => rows.at(-1) ?? []);
+    const places = new Map(batch.map((rows) => [rows[0]?.run, rows.map(({ place }) => place)]));
     while (pending.length > 0) {
       const changes = await this.#read(pending);
-      const results = await this.#feed.index.write(changes);
+      const results = await this.#spend(() => this.#feed.index.write(changes));
       for (const [number, result] of results.entries()) {
         if (result.outcome === "refused") this.#refuse(changes[number], result.error);
       }
-      await this.#feed.outbox.remove(changes.flatMap(({ run }) => (places.get(run) ?? []).map(({ place }) => place)));
+      const done = changes.flatMap(({ run }) => places.get(run) ?? []);
+      await this.#spend(() => this.#feed.outbox.remove(done));
     }
+  }
+
+  /** Counts what a call takes of this thread: the waiting for its answer is not among it. */
+  #spend<Result>(call: () => Promise<Result>): Promise<Result> {
+    const { clock } = this.#core.runtime;
+    const begunAt = clock.monotonic();
+    const answer = call();
+    this.#spentMs += clock.monotonic() - begunAt;
+    return answer;
   }
 
   /** Takes from the list as many as make a batch. */
@@ -177,10 +191,13 @@ export class SearchIndexer {
     let sliceAt = clock.monotonic();
     while (pending.length > 0 && bytes < batchBytes) {
       const some = pending.splice(0, loadedAtOnce);
-      const loaded = await this.#core.providers.persistence.load(some.map(({ run }) => run));
+      const runs = some.map(({ run }) => run);
+      const loaded = await this.#spend(() => this.#core.providers.persistence.load(runs));
       for (const [number, { run, place }] of some.entries()) {
         const workflow = loaded[number];
+        const begunAt = clock.monotonic();
         const document = workflow === undefined ? null : readDocument(workflow, this.#core.registry);
+        this.#spentMs += clock.monotonic() - begunAt;
         for (const term of document?.terms ?? []) bytes += term.length;
         changes.push({ run, revision: place, document });
         if (clock.monotonic() - sliceAt < sliceMs) continue;

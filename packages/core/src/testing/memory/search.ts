@@ -35,7 +35,7 @@ export function memorySearch(name: string, opened: () => unknown): SearchIndex {
 
     attach: async () => {
       opened();
-      return true;
+      return name;
     },
 
     write: async (changes) => {

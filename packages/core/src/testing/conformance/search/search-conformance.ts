@@ -229,6 +229,7 @@ function writingCases(it: Declare): void {
   it("forgets everything, revisions included, and is usable at once", async (scene) => {
     await scene.write(corpus.slice(0, 20));
     await scene.index.clear();
+    await scene.index.attach("store");
     deepStrictEqual(await scene.find(""), []);
     strictEqual(await scene.writeOne(1, 1, documentOf(specimenOf({ run: 1 }))), "written");
     deepStrictEqual(await scene.find(""), ["wf"]);
@@ -322,7 +323,7 @@ function reopeningCases(it: Declare): void {
     const index = await scene.again?.();
     ok(index);
     strictEqual(index.name, scene.index.name);
-    ok(await index.attach("store"));
+    strictEqual(await index.attach("store"), await scene.index.attach("store"));
     const { hits } = await index.find(compiled(""), { order: "newest", limit: 100 });
     deepStrictEqual(
       hits.map(({ id }) => id),
