@@ -8,3 +8,4 @@ export { memory, type MemoryOptions } from "./memory/memory.ts";
 export { TestClock, type TestClockOptions } from "./test-clock.ts";
 export { runToEnd, type RunToEndEvent, type RunToEndOptions } from "./run-to-end.ts";
 export { testRuntime } from "./test-runtime.ts";
+export { simulate, type SimulateOptions, SimulationError, type SimulationReport } from "./simulator/simulate.ts";

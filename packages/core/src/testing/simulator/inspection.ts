@@ -1,0 +1,87 @@
+import { encode } from "../../codec/index.ts";
+import {
+  awaitedStreams,
+  journalNeeded,
+  nextDueAt,
+  projectionOf,
+  readyPointers,
+  wantsContinue,
+  type WorkflowState,
+} from "../../engine/index.ts";
+import type { PersistenceProvider, WorkflowRow } from "../../providers/index.ts";
+import { hasEnded, type StoreAudit } from "./store-audit.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Looks at rows that nobody has in hand: what they say, and why they rest. */
+export class Inspection {
+  readonly #audit: StoreAudit;
+  readonly #store: PersistenceProvider;
+  readonly #verdict: Verdict;
+
+  constructor(audit: StoreAudit, store: PersistenceProvider, verdict: Verdict) {
+    this.#audit = audit;
+    this.#store = store;
+    this.#verdict = verdict;
+  }
+
+  /** Any moment between two calls of the store will do: what is owed to a resting workflow is in its row already. */
+  async look(rows: readonly WorkflowRow[]): Promise<void> {
+    // Waiters that are still to be woken, and events about to happen, are the store's to see to.
+    const soon = await this.#store.nextDueAt([]);
+    const wakesOthers = soon !== null && soon <= (await this.#store.now());
+    for (const row of rows) {
+      if (row.owner !== null) continue;
+      this.#asTheJournalSays(row);
+      if (row.dueAt === null) await this.#reason(row, wakesOthers);
+    }
+  }
+
+  #asTheJournalSays(row: WorkflowRow): void {
+    const journal = this.#audit.journal(row.run);
+    // One that has not been in anybody's hand has the row it was made with, also where a dead host had it.
+    if (journal.state.seq < 0) return;
+    const { status } = projectionOf(journal.state);
+    const put = row.status === "suspended" && journal.state.phase === "active";
+    const moved = row.dueAt !== null && !hasEnded(row);
+    if (put) return this.#verdict.fail("the product does not break", `${row.id} was put aside: ${row.errorText}`);
+    if (row.status !== status && !moved)
+      return this.#verdict.fail(
+        "the row says what the journal says",
+        `${row.id} is ${row.status} by its row, ${status} by its journal`,
+      );
+    if (status === "completed" && row.status === status && row.resultText !== encode(journal.state.data))
+      this.#verdict.fail(
+        "the row says what the journal says",
+        `${row.id} has ended with ${encode(journal.state.data)}, and its row has ${row.resultText}`,
+      );
+  }
+
+  async #reason(row: WorkflowRow, wakesOthers: boolean): Promise<void> {
+    const { state } = this.#audit.journal(row.run);
+    const fail = (message: string): void =>
+      this.#verdict.fail("nobody waits without a reason", `${row.id} rests, and ${message}`);
+    if (state.seq < 0) return fail("has not begun");
+    const awaited = awaitedStreams(state);
+    const streams = awaited.map(({ name, key, after, since }) => ({ name, key, after, since, limit: 1 }));
+    const [pulled] = await this.#store.pull([{ run: row.run, namespace: row.namespace, streams }]);
+    if (pulled === undefined) return;
+    if (pulled.deliveries.length > 0) return fail(`call ${pulled.deliveries[0]?.number} is unread`);
+    const wants = whatItWants(state);
+    if (wants !== undefined) return fail(wants);
+    if (wakesOthers) return;
+    const place = pulled.events.findIndex(({ events }) => events.length > 0);
+    const event = pulled.events[place]?.events[0];
+    if (event !== undefined)
+      fail(`event ${event.number} of ${event.name}/${event.key} is there, beyond ${awaited[place]?.after}`);
+  }
+}
+
+/** What a state that is not in hand, nor due, should be in hand for. */
+function whatItWants(state: WorkflowState): string | undefined {
+  const [ready] = readyPointers(state);
+  if (ready !== undefined) return `step \`${state.pointers.get(ready)?.step}\` is ready`;
+  const dueAt = nextDueAt(state);
+  if (dueAt !== null) return `it is due at ${dueAt}`;
+  if (journalNeeded(state).length > 0) return "it is undoing";
+  return wantsContinue(state, Number.POSITIVE_INFINITY) ? "it wants to go on" : undefined;
+}

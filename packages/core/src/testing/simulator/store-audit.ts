@@ -1,0 +1,295 @@
+import type {
+  ClaimedWorkflow,
+  ClaimRequest,
+  NewDelivery,
+  NewEvent,
+  NewWorkflow,
+  PersistenceProvider,
+  Provider,
+  Run,
+  StoredEvent,
+  TransactionalTurn,
+  TurnCommit,
+  WorkflowRow,
+} from "../../providers/index.ts";
+import { finalStatuses } from "../../providers/index.ts";
+import { JournalAudit } from "./journal-audit.ts";
+import { LeaseAudit } from "./lease-audit.ts";
+import type { SimulatedProcess } from "./simulated-process.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** A delivery that the store has taken. */
+export interface SeenDelivery {
+  readonly number: number;
+  /** Whether somebody outside asked for it. */
+  readonly asked: boolean;
+  outcome: "applied" | "refused" | undefined;
+}
+
+const allStreamsSince = 0;
+/** More events of one stream than a schedule can have. */
+const manyEvents = 10_000;
+
+export interface StoreAuditOptions {
+  readonly store: Provider;
+  readonly verdict: Verdict;
+  readonly now: () => number;
+  /** The store's time; undefined once it has jumped. */
+  readonly storeNow: () => number | undefined;
+  /** Told what has happened, for the story. */
+  readonly tell: (line: () => string) => void;
+}
+
+/**
+ * The store as the network reaches it, and what is known of it from what has gone through: it is looked at from here, and never
+ * from what hosts believe.
+ */
+export class StoreAudit {
+  readonly leases: LeaseAudit;
+  readonly persistence: PersistenceProvider;
+  readonly journals: Map<Run, JournalAudit> = new Map();
+  readonly runs: Map<string, Run> = new Map();
+  readonly deliveries: Map<Run, SeenDelivery[]> = new Map();
+  /** Event ids in the store. */
+  readonly events: Set<string> = new Set();
+  readonly #real: PersistenceProvider;
+  readonly #options: StoreAuditOptions;
+  readonly #claims: Map<Run, number> = new Map();
+  /** Runs that are to be taken over before anything else is appended under this claim. */
+  readonly #takeOvers: Map<Run, number> = new Map();
+
+  constructor(options: StoreAuditOptions) {
+    const { store, verdict } = options;
+    if (store.persistence === undefined || store.lock === undefined)
+      throw new TypeError("a simulated store needs persistence and lock");
+    this.#options = options;
+    this.#real = store.persistence;
+    this.leases = new LeaseAudit(store.lock, verdict, options.storeNow);
+    this.persistence = this.#watched(store.persistence);
+  }
+
+  journal(run: Run): JournalAudit {
+    let journal = this.journals.get(run);
+    if (journal === undefined)
+      this.journals.set(run, (journal = new JournalAudit(`run ${run}`, this.#options.verdict)));
+    return journal;
+  }
+
+  #watched(real: PersistenceProvider): PersistenceProvider {
+    const watched: PersistenceProvider = {
+      transactionalSteps: false,
+      create: async (workflows) => {
+        const created = await real.create(workflows);
+        for (const [index, { run }] of created.entries()) this.#created(workflows[index], run);
+        return created;
+      },
+      find: (namespace, ids) => real.find(namespace, ids),
+      claim: async (request) => {
+        const claimed = await real.claim(request);
+        if (claimed.length > request.limit)
+          this.#options.verdict.fail(
+            "a claim is bounded",
+            `${claimed.length} workflows were given where ${request.limit} were asked for`,
+          );
+        for (const one of claimed) this.#claimed(one);
+        return claimed;
+      },
+      commit: (turns) => this.#commit(turns),
+      writeRows: async (writes) => {
+        const before = await this.#rows(writes.map(({ run }) => run));
+        const written = await real.writeRows(writes);
+        for (const [index, { run, claim }] of writes.entries())
+          this.#rowWritten(run, claim, before[index], written[index] === true);
+        return written;
+      },
+      load: (runs) => real.load(runs),
+      pull: (requests) => real.pull(requests),
+      turns: (run, range) => real.turns(run, range),
+      deliver: async (deliveries, limit) => {
+        const results = await real.deliver(deliveries, limit);
+        for (const [index, result] of results.entries())
+          if (result.outcome === "accepted") this.#delivered(deliveries[index], result.number);
+        return results;
+      },
+      deliveryOutcomes: (requests) => real.deliveryOutcomes(requests),
+      publish: async (events) => {
+        const published = await real.publish(events);
+        for (const event of events) this.#published(event);
+        return published;
+      },
+      advanceEvents: (limit) => real.advanceEvents(limit),
+      nextDueAt: (definitions) => real.nextDueAt(definitions),
+      owned: (lease) => real.owned(lease),
+      owners: () => real.owners(),
+      orphan: async (leases, limit) => {
+        for (const lease of leases) {
+          if (!this.leases.dead.has(lease))
+            this.#options.verdict.fail(
+              "only dead hosts are robbed",
+              `workflows of lease ${lease} were freed, which nobody had found dead`,
+            );
+        }
+        const freed = await real.orphan(leases, limit);
+        if (freed > 0) this.#options.tell(() => `store: ${freed} workflows of ${leases.join(", ")} are free`);
+        return freed;
+      },
+      list: (filter, page) => real.list(filter, page),
+      count: (filter) => real.count(filter),
+      purge: (bounds) => real.purge(bounds),
+      bindLockProvider: (name) => real.bindLockProvider(name),
+      now: () => real.now(),
+      hints: (listener) => real.hints(listener),
+    };
+    return watched;
+  }
+
+  /** A host asks for no more than it has room for. One that has not heard of all it has claimed cannot know. */
+  async claimFor(process: SimulatedProcess, request: ClaimRequest): Promise<readonly ClaimedWorkflow[]> {
+    const owned = (await this.#real.owned(request.lease)).length;
+    if (process.faults === 0 && owned + request.limit > process.concurrency)
+      this.#options.verdict.fail(
+        "a claim is bounded",
+        `${process.name} has ${owned} workflows and asks for ${request.limit} more, with room for ${process.concurrency}`,
+      );
+    return this.persistence.claim(request);
+  }
+
+  async #rows(runs: readonly Run[]): Promise<readonly (WorkflowRow | undefined)[]> {
+    return (await this.#real.load(runs)).map((loaded) => loaded?.row);
+  }
+
+  #created(workflow: NewWorkflow | undefined, run: Run): void {
+    if (workflow === undefined || this.runs.has(workflow.id)) return;
+    this.runs.set(workflow.id, run);
+    const journal = new JournalAudit(workflow.id, this.#options.verdict);
+    this.journals.set(run, journal);
+    const { firstTurn } = workflow;
+    if (firstTurn !== null) journal.appended({ seq: 0, ...firstTurn }, this.#options.now(), undefined, () => []);
+    this.#options.tell(() => `store: ${workflow.id} is created, as run ${run}`);
+  }
+
+  #claimed({ row, orphaned, headSeq }: ClaimedWorkflow): void {
+    const before = this.#claims.get(row.run) ?? 0;
+    if (row.claim <= before)
+      this.#options.verdict.fail(
+        "only the owner writes the row",
+        `${row.id}: claim ${row.claim} after claim ${before}`,
+      );
+    this.#claims.set(row.run, row.claim);
+    // With nothing in its journal there is nothing that its last host may have begun.
+    if (orphaned && headSeq >= 0) this.#takeOvers.set(row.run, row.claim);
+    this.#options.tell(
+      () => `store: ${row.id} is claimed by ${row.owner} (claim ${row.claim}${orphaned ? ", its host died" : ""})`,
+    );
+  }
+
+  async #commit(turns: readonly (TurnCommit | TransactionalTurn)[]): ReturnType<PersistenceProvider["commit"]> {
+    const rowed = turns.filter((turn): turn is TurnCommit => "row" in turn && turn.row !== undefined);
+    const before = new Map<Run, WorkflowRow | undefined>();
+    const rows = rowed.length === 0 ? [] : await this.#rows(rowed.map(({ run }) => run));
+    for (const [index, { run }] of rowed.entries()) before.set(run, rows[index]);
+    const results = await this.#real.commit(turns);
+    for (const [index, turn] of turns.entries()) {
+      const result = results[index];
+      if ("execute" in turn || result === undefined) continue;
+      this.#options.tell(
+        () =>
+          `store: ${this.journal(turn.run).label} turn ${turn.seq} (${turn.turn}, ${turn.host}): ${result.outcome} ${turn.entriesText}`,
+      );
+      if (result.outcome !== "applied") continue;
+      await this.#appended(turn);
+      if (turn.row !== undefined) this.#rowWritten(turn.run, turn.claim, before.get(turn.run), result.rowWritten);
+    }
+    return results;
+  }
+
+  async #appended(turn: TurnCommit): Promise<void> {
+    const { verdict } = this.#options;
+    const journal = this.journal(turn.run);
+    if (this.#takeOvers.get(turn.run) === turn.claim) {
+      this.#takeOvers.delete(turn.run);
+      if (!turn.entriesText.includes(`"taken-over"`))
+        verdict.fail(
+          "a take-over is on record",
+          `${journal.label}: turn ${turn.seq} is the first under claim ${turn.claim}, after a host's death, and no \`taken-over\``,
+        );
+    }
+    const streams = turn.entriesText.includes("event-consumed") ? await this.#streamsOf(turn) : new Map();
+    journal.appended(
+      turn,
+      this.#options.now(),
+      this.#options.storeNow(),
+      (name, key) => streams.get(`${name}\0${key}`) ?? [],
+    );
+    for (const child of turn.create ?? []) await this.#childCreated(child);
+    for (const delivery of turn.deliver ?? []) this.#delivered(delivery, undefined);
+    for (const { number, outcome } of turn.read ?? []) this.#readDelivery(turn.run, number, outcome);
+  }
+
+  async #childCreated(child: NewWorkflow): Promise<void> {
+    const [row] = await this.#real.find(child.namespace, [child.id]);
+    if (row?.uid === child.uid) this.#created(child, row.run);
+  }
+
+  /** The streams that a turn may have read from: those of the names and keys there are. */
+  async #streamsOf(turn: TurnCommit): Promise<Map<string, readonly StoredEvent[]>> {
+    const wanted = [...turn.entriesText.matchAll(/"name":"([^"]*)","key":"([^"]*)"/g)].map(
+      ([, name = "", key = ""]) => ({ name, key }),
+    );
+    const cursors = wanted.map((stream) => ({ ...stream, after: 0, since: allStreamsSince, limit: manyEvents }));
+    const [pulled] = await this.#real.pull([{ run: turn.run, namespace: turn.namespace, streams: cursors }]);
+    return new Map(wanted.map(({ name, key }, index) => [`${name}\0${key}`, pulled?.events[index]?.events ?? []]));
+  }
+
+  #rowWritten(run: Run, claim: number, before: WorkflowRow | undefined, written: boolean): void {
+    if (before === undefined || !written) return;
+    if (before.claim !== claim)
+      this.#options.verdict.fail(
+        "only the owner writes the row",
+        `${before.id}: its row was written under claim ${claim}, and it is at claim ${before.claim}`,
+      );
+  }
+
+  #delivered(delivery: NewDelivery | undefined, number: number | undefined): void {
+    if (delivery === undefined) return;
+    const seen = this.deliveries.get(delivery.to) ?? [];
+    this.deliveries.set(delivery.to, seen);
+    const next = seen.length + 1;
+    if (number !== undefined && number <= seen.length) return;
+    if (number !== undefined && number !== next)
+      this.#options.verdict.fail(
+        "calls are read once, in order",
+        `a call to run ${delivery.to} got number ${number} where ${next} was next`,
+      );
+    seen.push({ number: next, asked: delivery.keepOutcome, outcome: undefined });
+    this.#options.tell(() => `store: ${this.journal(delivery.to).label} has call ${next}: ${delivery.bodyText}`);
+  }
+
+  #readDelivery(run: Run, number: number, outcome: "applied" | "refused"): void {
+    const seen = this.deliveries.get(run) ?? [];
+    const delivery = seen[number - 1];
+    const fail = (message: string): void =>
+      this.#options.verdict.fail("calls are read once, in order", `${this.journal(run).label}: ${message}`);
+    if (delivery === undefined) return fail(`call ${number} was read, and never came`);
+    if (delivery.outcome !== undefined) return fail(`call ${number} was read twice`);
+    if (seen.some((other) => other.number < number && other.outcome === undefined))
+      return fail(`call ${number} was read before an earlier one`);
+    delivery.outcome = outcome;
+  }
+
+  #published(event: NewEvent): void {
+    if (!this.events.has(event.eventId))
+      this.#options.tell(() => `store: event ${event.name}/${event.key} is there (${event.eventId})`);
+    this.events.add(event.eventId);
+  }
+
+  /** Every row there is. */
+  async rows(): Promise<readonly WorkflowRow[]> {
+    const { items } = await this.#real.list({ namespace: "default" }, { limit: 500 });
+    return items;
+  }
+}
+
+export function hasEnded({ status }: WorkflowRow): boolean {
+  return finalStatuses.includes(status);
+}
