@@ -72,7 +72,7 @@ export function compileBody(
     at: place,
     evaluator: (text) => expressionOf(text, names),
   });
-  if (type.prepare !== undefined && typeof checked === "object") context.preparing.push(() => leaf.prepare());
+  if (type.prepare !== undefined && checked !== "wrong") context.preparing.push(() => leaf.prepare(value));
   const output: OutputMap = (data, result: StepOutput, at) => patchOf(step.name, place, data, result, at);
   const run: StepFunction = (_input, ctx: StepContext) => leaf.run(ctx);
   // The engine names the step in its errors, a stack trace names the type.

@@ -52,11 +52,19 @@ function parse(line: string): DeniedAccess | undefined {
   try {
     const { permission, value } = JSON.parse(line) as { permission?: unknown; value?: unknown };
     if (typeof permission !== "string") return undefined;
-    return { permission, value: typeof value === "string" ? value.slice(0, 1_000) : undefined };
+    if (typeof value !== "string") return { permission, value: undefined };
+    return { permission, value: (permission === "net" ? hostOf(value) : value).slice(0, 1_000) };
   } catch {
     // The last line may be cut.
     return undefined;
   }
+}
+
+/** Of a URL its host and port, of anything else itself. */
+function hostOf(value: string): string {
+  if (!/^\w+:\/\//.test(value) || !URL.canParse(value)) return value;
+  const { protocol, host, port } = new URL(value);
+  return port === "" ? `${host}:${/^(https|wss):$/.test(protocol) ? 443 : 80}` : host;
 }
 
 function isGranted({ permission, value }: DeniedAccess, grants: Grants): boolean {

@@ -65,7 +65,7 @@ export function denoArguments(plan: LaunchPlan): readonly string[] {
 /** Starts a process that waits for its script on standard input. */
 export function startDeno(plan: LaunchPlan): DenoProcess {
   const binary = denoBinary();
-  const folder = mkdtempSync(join(tmpdir(), "wfe-deno-"));
+  const folder = mkdtempSync(join(tmpdir(), `wfe-deno-${process.pid}-`));
   const home = join(folder, "home");
   mkdirSync(home);
   const auditFile = join(folder, "audit");

@@ -257,9 +257,13 @@ function importProblems(
         },
       ];
     }
-    if (specifier === undefined || /^(node|file):/.test(specifier) || (allowsCode && /^(data|blob):/.test(specifier)))
+    if (
+      specifier === undefined ||
+      (/^(node|file):/.test(specifier) && specifier !== "node:vm") ||
+      (allowsCode && /^(data|blob):/.test(specifier))
+    )
       return [];
-    if (/^(data|blob):/.test(specifier)) {
+    if (/^(data|blob):|^(node:)?vm$/.test(specifier)) {
       return [
         {
           offset,

@@ -75,7 +75,6 @@ export async function fetchModules(modules: readonly string[], root: string = de
         "--no-config",
         "--no-lock",
         ...(hosts.length === 0 ? ["--deny-import"] : [`--allow-import=${hosts.join(",")}`]),
-        "--",
         ...list,
       ],
       {

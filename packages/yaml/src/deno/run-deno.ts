@@ -233,7 +233,6 @@ class Run {
         inputs,
         item,
         matrix,
-        allowsCode: this.#plan.allowsCode,
         maxResult,
       }) ?? ""
     );

@@ -59,10 +59,10 @@ export class LeafStep {
   }
 
   /** What the type has to do before the first run; a failure is forgotten, so that the next attempt tries again. */
-  prepare(): Promise<void> {
-    const { type, place, checked, config } = this.#parts;
+  prepare(config: unknown): Promise<void> {
+    const { type, place } = this.#parts;
     if (type.prepare === undefined) return Promise.resolve();
-    this.#prepared ??= type.prepare(checked ?? config.evaluate({}), place).catch((error: unknown) => {
+    this.#prepared ??= type.prepare(config, place).catch((error: unknown) => {
       this.#prepared = undefined;
       throw error;
     });
@@ -111,7 +111,7 @@ export class LeafStep {
       ctx.progress(100, "cached");
       return { ...hit, cached: true };
     }
-    await this.prepare();
+    await this.prepare(config);
     const outcome = await type.run(config, call);
     const output = await this.#collect(outcome);
     if (key !== undefined) {

@@ -34,7 +34,8 @@ export interface StepType<Config = any> {
   check?(config: Config, place: StepPlace): readonly StepProblem[];
   /**
    * Work before the first run that needs I/O, such as fetching modules; outside any sandbox. Called once per step: while
-   * loading, where loading is asynchronous, else before the first attempt. A throw fails the load, or the attempt.
+   * loading, where loading is asynchronous, else before the first attempt. A throw fails the load, or the attempt. While loading,
+   * `config` is as in the file where it has `${{ }}` that are filled in when the step runs.
    */
   prepare?(config: Config, place: StepPlace): Promise<void>;
   /** What a step's cached result depends on besides its config and inputs: the content of a script file, for example. */
