@@ -31,6 +31,7 @@ const longOptions: Readonly<Record<string, string>> = {
   "--schedules": "WFE_SCHEDULES",
   "--programs": "WFE_PROGRAMS",
   "--minutes": "WFE_MINUTES",
+  "--store": "WFE_STORE",
   "--seed": "WFE_SEED",
 };
 

@@ -56,7 +56,7 @@ it.skipIf(disk === undefined)(
     const directory = join(disk.directory, "store");
     mkdirSync(directory);
     const file = await sqliteKind.create(directory);
-    await using store = CrashStore.at(`sqlite:${file}`, directory);
+    await using store = await CrashStore.at(`sqlite:${file}`, directory);
     const random = randomOf(1);
     const kinds = mixOf({
       store: store.spec,

@@ -4,7 +4,7 @@ import { optionsOf, serve, tell } from "../processes/support/serve.ts";
 import { dyingAt, type Moment } from "./dying-provider.ts";
 import { kindNames, mixOf } from "./mix.ts";
 import { quiet } from "./quiet.ts";
-import { providersOf, type StoreSpec } from "./stores/crash-store.ts";
+import { loadStore, providersOf, type StoreSpec } from "./stores/crash-store.ts";
 
 /** What the parent gives. */
 export interface RunnerOptions {
@@ -24,6 +24,7 @@ export interface Start {
 }
 
 const { store, directory, moment, lease = "10s", maxDeaths = 3 } = optionsOf<RunnerOptions>();
+await loadStore(store);
 const [provider, ...beside] = providersOf(store);
 const kinds = mixOf({
   store,

@@ -1,6 +1,7 @@
 /**
  * How long the long tests are. `npm run test:long -- --kills 5000 --minutes 15 --schedules 200000 --seed 7` sets these through the
  * environment; the option's name is that of the field, and the variable's `WFE_` with the same name (scripts/test.ts).
+ * `--store` chooses where there is more than one (stores.ts).
  */
 export interface LongRun {
   /** Processes that are killed while they work. */

@@ -197,7 +197,7 @@ function missingIn(file: string, facts: readonly KnownFact[]): string[] {
 
 /** Runs what is in the file to its end. Whoever published before the power failed publishes again, under the same ids. */
 async function finish(directory: string, file: string, starts: readonly Acknowledged[]): Promise<string[]> {
-  await using store = CrashStore.at(`sqlite:${file}`, directory);
+  await using store = await CrashStore.at(`sqlite:${file}`, directory);
   const kinds = mixOf({
     store: store.spec,
     directory,

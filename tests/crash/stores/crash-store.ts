@@ -2,22 +2,32 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Provider } from "@wfe/core/providers";
-import { postgresKind } from "./postgres-kind.ts";
-import { sqliteKind } from "./sqlite-kind.ts";
 import type { AroundEffect, EffectStep, OpenStore, StoreKind } from "./store-kind.ts";
-import { withValkey } from "./valkey-kind.ts";
 
 export type StoreName = "sqlite" | "postgres" | "sqlite+valkey" | "postgres+valkey";
 
-const kinds: Readonly<Record<StoreName, StoreKind>> = {
-  sqlite: sqliteKind,
-  postgres: postgresKind,
-  "sqlite+valkey": withValkey(sqliteKind),
-  "postgres+valkey": withValkey(postgresKind),
+const sqlite = async (): Promise<StoreKind> => (await import("./sqlite-kind.ts")).sqliteKind;
+const postgres = async (): Promise<StoreKind> => (await import("./postgres-kind.ts")).postgresKind;
+const withValkey = async (store: Promise<StoreKind>): Promise<StoreKind> =>
+  (await import("./valkey-kind.ts")).withValkey(await store);
+
+/** Drivers take as long to load as all the rest, and a process that is to be killed soon should come up soon. */
+const loaders: Readonly<Record<StoreName, () => Promise<StoreKind>>> = {
+  sqlite,
+  postgres,
+  "sqlite+valkey": () => withValkey(sqlite()),
+  "postgres+valkey": () => withValkey(postgres()),
 };
+const loaded = new Map<StoreName, StoreKind>();
 
 /** How a process reaches a store: `sqlite:/tmp/x/app.db`. */
 export type StoreSpec = `${StoreName}:${string}`;
+
+/** Loads what the others need for a store. A process that is told of one calls this first; a `CrashStore` has. */
+export async function loadStore(spec: StoreName | StoreSpec): Promise<void> {
+  const { name } = nameOf(spec);
+  if (!loaded.has(name)) loaded.set(name, await loaders[name]());
+}
 
 /** The store, then what stands beside it. */
 export function providersOf(spec: StoreSpec): readonly [Provider, ...Provider[]] {
@@ -44,12 +54,14 @@ export class CrashStore implements AsyncDisposable {
 
   static async create(name: StoreName = "sqlite"): Promise<CrashStore> {
     const directory = mkdtempSync(join(tmpdir(), "wfe-crash-"));
-    const address = await kinds[name].create(directory);
+    await loadStore(name);
+    const address = await kindOf(name).create(directory);
     return CrashStore.at(`${name}:${address}`, directory);
   }
 
   /** One that is there already, with the directory of its traces. */
-  static at(spec: StoreSpec, directory: string): CrashStore {
+  static async at(spec: StoreSpec, directory: string): Promise<CrashStore> {
+    await loadStore(spec);
     const { kind, address } = parse(spec);
     return new CrashStore(spec, directory, kind.open(address));
   }
@@ -90,6 +102,17 @@ export class CrashStore implements AsyncDisposable {
 }
 
 function parse(spec: StoreSpec): { readonly kind: StoreKind; readonly address: string } {
-  const colon = spec.indexOf(":");
-  return { kind: kinds[spec.slice(0, colon) as StoreName], address: spec.slice(colon + 1) };
+  const { name, address } = nameOf(spec);
+  return { kind: kindOf(name), address };
+}
+
+function nameOf(spec: StoreName | StoreSpec): { readonly name: StoreName; readonly address: string } {
+  const [name = ""] = spec.split(":", 1);
+  return { name: name as StoreName, address: spec.slice(name.length + 1) };
+}
+
+function kindOf(name: StoreName): StoreKind {
+  const kind = loaded.get(name);
+  if (kind === undefined) throw new Error(`${name} is not loaded: call loadStore first`);
+  return kind;
 }

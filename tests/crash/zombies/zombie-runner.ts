@@ -3,7 +3,7 @@ import { WorkflowHost } from "@wfe/core";
 import { optionsOf, serve, tell } from "../../processes/support/serve.ts";
 import { kindNames, mixOf } from "../mix.ts";
 import { quiet } from "../quiet.ts";
-import { providersOf, type StoreSpec } from "../stores/crash-store.ts";
+import { loadStore, providersOf, type StoreSpec } from "../stores/crash-store.ts";
 import { heldOf } from "./held.ts";
 
 /** What the parent gives. */
@@ -13,6 +13,7 @@ export interface ZombieOptions {
 }
 
 const { store, directory } = optionsOf<ZombieOptions>();
+await loadStore(store);
 const kinds = mixOf({
   store,
   directory,

@@ -40,7 +40,7 @@ const collectGarbage = runInNewContext("gc") as () => void;
 
 const { store: spec, directory, seed, perSecond } = optionsOf<SoakOptions>();
 const random = randomOf(seed);
-const store = CrashStore.at(spec, directory);
+const store = await CrashStore.at(spec, directory);
 const kinds = mixOf({
   store: spec,
   publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }),
