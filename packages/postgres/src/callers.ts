@@ -3,20 +3,24 @@ import { InvalidOptionError } from "@wfe/core/providers";
 import { checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf } from "./create.ts";
 import { sqlState, storeError } from "./errors.ts";
 import { checkEvent, eventItem } from "./events.ts";
+import { createdWithOutbox } from "./outbox.ts";
 import type { Open } from "./postgres.ts";
 import { jsonOf } from "./store.ts";
 import { callersQuerier, type Querier } from "./target.ts";
 
+const createInCall = "$s.wfe_create_in($1, $2::bigint, $3::json)";
+const createInKept: string = createdWithOutbox(createInCall, "$2::bigint");
+
 /** Stores workflows in the caller's transaction, by plain inserts: nothing that others wait for is locked until its commit. */
 export async function createIn(open: Open, tx: unknown, workflows: readonly NewWorkflow[]): Promise<CreatedWorkflow[]> {
-  const { store, definitions } = open;
+  const { store, definitions, kept } = open;
   const caller = querierOf(tx);
   for (const workflow of workflows) checkWorkflow(workflow);
   await definitions.learn(store, workflows.map(definitionOf));
   const { items, places } = createItems(workflows, definitions);
   const created = await joined(open, caller, async () =>
     jsonOf<CreatedRows>(
-      await caller.query(store.sql("SELECT $s.wfe_create_in($1, $2::bigint, $3::json)::text AS json"), [
+      await caller.query(store.sql(kept.on ? createInKept : `SELECT ${createInCall}::text AS json`), [
         store.storeId,
         store.now,
         JSON.stringify(items),

@@ -6,6 +6,7 @@ import { checkDelivery, deliveryItem } from "./deliveries.ts";
 import { isItemError, isLockTimeout } from "./errors.ts";
 import { causeOf, Failed } from "./failed.ts";
 import { runStatement } from "./lane.ts";
+import { committedWithOutbox } from "./outbox.ts";
 import type { Open } from "./postgres.ts";
 import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
 import { jsonOf } from "./store.ts";
@@ -39,7 +40,14 @@ const parameters = [
   ...rowArrayTypes,
   "json",
 ];
-const call = `SELECT $s.wfe_commit(${parameters.map((type, place) => `$${place + 1}::${type}`).join(", ")})::text AS json`;
+const commitCall = `$s.wfe_commit(${parameters.map((type, place) => `$${place + 1}::${type}`).join(", ")})`;
+const commit = `SELECT ${commitCall}::text AS json`;
+const commitKept: string = committedWithOutbox(commitCall, "$1::bigint", "$5::bigint[]");
+
+/** A step that writes no row and creates no child has nothing that an index hears of. */
+function callOf({ kept }: Open, turns: readonly TurnCommit[]): string {
+  return kept.on && turns.some(({ row, create }) => row !== undefined || create !== undefined) ? commitKept : commit;
+}
 
 /** Stores turns, each judged alone. */
 export async function commitTurns(open: Open, turns: readonly TurnCommit[]): Promise<CommitResult[]> {
@@ -81,7 +89,7 @@ async function commitFlush(open: Open, turns: readonly TurnCommit[], patienceMs:
   const { store } = open;
   let rows: readonly Row[];
   try {
-    rows = await store.writeOrFail(store.committer, call, valuesOf(open, turns, patienceMs, null));
+    rows = await store.writeOrFail(store.committer, callOf(open, turns), valuesOf(open, turns, patienceMs, null));
   } catch (error) {
     const cause = causeOf(error);
     if (isItemError(cause)) {
@@ -125,7 +133,7 @@ export async function commitInside(
 ): Promise<CommitResult> {
   const error = problemOf(turn);
   if (error !== undefined) return { outcome: "failed", error };
-  const sql = open.store.sql(call);
+  const sql = open.store.sql(callOf(open, [turn]));
   const rows = await runStatement(connection, "statement", sql, valuesOf(open, [turn], lockMs, mark));
   return take(open, [turn], jsonOf<Committed>(rows))[0] ?? { outcome: "hole" };
 }

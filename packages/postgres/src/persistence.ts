@@ -1,4 +1,11 @@
-import type { LoadedWorkflow, PersistenceProvider, Run, StoredTurn, WorkflowRow } from "@wfe/core/providers";
+import type {
+  LoadedWorkflow,
+  PersistenceProvider,
+  Run,
+  SearchOutbox,
+  StoredTurn,
+  WorkflowRow,
+} from "@wfe/core/providers";
 import { recordFormat } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
 import { createIn, publishIn } from "./callers.ts";
@@ -7,35 +14,42 @@ import { checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf }
 import { deliver, deliveryOutcomes, unreadDeliveries } from "./deliveries.ts";
 import { advanceEvents, nextDueEvent, publish, readStreams } from "./events.ts";
 import type { Hints } from "./hints.ts";
+import { createdWithOutbox, writtenWithOutbox } from "./outbox.ts";
 import type { Open } from "./postgres.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
 import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
 import { rowJoins, rowOf, selectRow, type StoredRow } from "./rows.ts";
 import { commitAll } from "./transactional.ts";
 
-const writeRows = `SELECT $s.wfe_write_rows($1::bigint, $2::integer, $3::integer, ${rowArrayTypes
+const writeRowsCall = `$s.wfe_write_rows($1::bigint, $2::integer, $3::integer, ${rowArrayTypes
   .map((type, place) => `$${place + 4}::${type}`)
-  .join(", ")})::text AS json`;
+  .join(", ")})`;
+const writeRows = `SELECT ${writeRowsCall}::text AS json`;
+const writeRowsKept: string = writtenWithOutbox(writeRowsCall, "$1::bigint");
+const createCall = "$s.wfe_create_alone($1::bigint, $2::integer, $3::json)";
+const create = `SELECT ${createCall}::text AS json`;
+const createKept: string = createdWithOutbox(createCall, "$1::bigint");
 
 type WrittenRow = readonly [run: Run, claim: number, dueAt: number | null, isDue: boolean | null];
 
 /** `opened` gives what is open, or throws. */
-export function postgresPersistence(opened: () => Open, hints: Hints): PersistenceProvider {
+export function postgresPersistence(opened: () => Open, hints: Hints, outbox: SearchOutbox): PersistenceProvider {
   const lanes: LaneCursor = { from: "" };
   return {
     transactionalSteps: true,
+    outbox,
 
     create: async (workflows) => {
       if (workflows.length === 0) return [];
       for (const workflow of workflows) checkWorkflow(workflow);
-      const { store, definitions } = opened();
+      const { store, definitions, kept } = opened();
       await definitions.learn(store, workflows.map(definitionOf));
       const { items, places } = createItems(workflows, definitions);
-      const created = await store.writeJson<CreatedRows>(
-        store.shared,
-        "SELECT $s.wfe_create_alone($1::bigint, $2::integer, $3::json)::text AS json",
-        [store.now, null, JSON.stringify(items)],
-      );
+      const created = await store.writeJson<CreatedRows>(store.shared, kept.on ? createKept : create, [
+        store.now,
+        null,
+        JSON.stringify(items),
+      ]);
       if (created === null) throw new TypeError("the store gave no answer");
       hints.committed(created.woken ?? [], created.later);
       return createdOf(workflows, places, created);
@@ -60,10 +74,10 @@ export function postgresPersistence(opened: () => Open, hints: Hints): Persisten
     writeRows: async (writes) => {
       if (writes.length === 0) return [];
       for (const { row } of writes) checkRow(row);
-      const { store } = opened();
+      const { store, kept } = opened();
       // A row that is in the list twice becomes what the last one says.
       const last = new Map(writes.map((write) => [`${write.run}:${write.claim}`, write]));
-      const written = await store.writeJson<WrittenRow[]>(store.committer, writeRows, [
+      const written = await store.writeJson<WrittenRow[]>(store.committer, kept.on ? writeRowsKept : writeRows, [
         store.now,
         null,
         recordFormat,

@@ -6,8 +6,10 @@ import { Hints } from "./hints.ts";
 import { postgresLifecycle } from "./lifecycle.ts";
 import { postgresLock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
+import { type KeptOutbox, postgresOutbox } from "./outbox.ts";
 import { postgresPersistence } from "./persistence.ts";
 import { postgresQueue } from "./queue.ts";
+import { postgresSearch } from "./search.ts";
 import { Store } from "./store.ts";
 import { type PostgresSource, type Target, targetOf } from "./target.ts";
 
@@ -21,6 +23,11 @@ export interface PostgresOptions {
   readonly notify?: boolean;
   /** Connections of the pool that is made for a URL, beside the three that are kept. Default 10. */
   readonly poolSize?: number;
+  /**
+   * Whether the store brings a search index of its own. Default `true`. With `false`, and no other index in the host's list,
+   * nothing is indexed and `searchWorkflows` refuses; it has to be the same for all hosts of a store.
+   */
+  readonly search?: boolean;
 }
 
 /** What the parts of an open provider share. */
@@ -28,18 +35,19 @@ export interface Open {
   readonly store: Store;
   readonly definitions: KnownDefinitions;
   readonly hints: Hints;
+  readonly kept: KeptOutbox;
 }
 
 /**
  * WFE in a schema of a PostgreSQL database (13 or later), which may be the application's own. Any number of hosts on any
- * machines may share it. Persistence, lock, queue and lifecycle.
+ * machines may share it. Persistence, lock, queue, lifecycle and search.
  *
  * Takes a URL, a Pool of pg or a Kysely instance. Beside the pool it opens three connections of its own: for commits, for
  * heartbeats, and to listen. Of a Kysely instance it keeps two connections, and borrows others for moments.
  */
 export function postgres(source: PostgresSource, options: PostgresOptions = {}): Provider {
-  const { schema = "wfe", poolSize = 10, notify = true } = options;
-  checkOptions(schema, poolSize);
+  const { schema = "wfe", poolSize = 10, notify = true, search = true } = options;
+  checkOptions(schema, poolSize, search);
   const hints = new Hints();
   let open: Open | undefined;
   let opens = 0;
@@ -52,7 +60,8 @@ export function postgres(source: PostgresSource, options: PostgresOptions = {}):
       transient: false,
     });
   };
-  const persistence = postgresPersistence(opened, hints);
+  const kept: KeptOutbox = { on: false };
+  const persistence = postgresPersistence(opened, hints, postgresOutbox(opened, kept));
   const lifecycle = postgresLifecycle(() => open);
   hints.foreign.add(lifecycle.look);
 
@@ -70,7 +79,7 @@ export function postgres(source: PostgresSource, options: PostgresOptions = {}):
       await store.close();
       throw failure;
     }
-    open = { store, definitions: new KnownDefinitions(), hints };
+    open = { store, definitions: new KnownDefinitions(), hints, kept };
     // A test's time stands still until everything is quiet, which what comes in by itself would be too late for.
     const listens = notify && target.listen !== undefined && store.isRealTime;
     hints.start(store, listens ? channelOf(store.storeId) : "");
@@ -83,6 +92,7 @@ export function postgres(source: PostgresSource, options: PostgresOptions = {}):
     lock: postgresLock(() => (open === undefined ? "postgres" : `postgres:${open.store.storeId}`), opened),
     queue: postgresQueue(persistence, hints),
     lifecycle,
+    ...(search ? { search: postgresSearch(opened) } : {}),
 
     open: async (context) => {
       // Two clocks would give two answers to what is due, and which one would depend on who opened first.
@@ -123,7 +133,10 @@ function channelOf(storeId: string): string {
   return `wfe_${createHash("sha256").update(storeId).digest("hex").slice(0, 32)}`;
 }
 
-function checkOptions(schema: string, poolSize: number): void {
+function checkOptions(schema: string, poolSize: number, search: boolean): void {
+  if (typeof search !== "boolean") {
+    throw new InvalidOptionError(`\`search\` must be true or false, got ${JSON.stringify(search)}`);
+  }
   if (typeof schema !== "string" || schema === "" || schema.includes("\0") || Buffer.byteLength(schema) > 63) {
     throw new InvalidOptionError(
       `\`schema\` must be the name of a schema, of 1 to 63 bytes, got ${JSON.stringify(schema)}`,

@@ -8,7 +8,7 @@ const rowsPerBatch = 2_000;
  * Takes workflows away that ended before, with all that is small; gives how many. What may be long is left in the trash for
  * `emptyTrash`, so that their ids are free at once and no transaction is long.
  */
-export async function removeWorkflows({ store }: Open, before: number, limit: number): Promise<number> {
+export async function removeWorkflows({ store, kept }: Open, before: number, limit: number): Promise<number> {
   const ofRuns = "WHERE run IN (SELECT run FROM gone)";
   const removed = await store.writeJson<number>(
     store.shared,
@@ -22,9 +22,10 @@ export async function removeWorkflows({ store }: Open, before: number, limit: nu
       WHERE t.namespace = g.namespace AND t.tag = n.tag AND t.created_at = g.created_at AND t.run = g.run
     ), starts AS (DELETE FROM $s.wfe_starts ${ofRuns}), ends AS (DELETE FROM $s.wfe_ends ${ofRuns}),
     checkpoints AS (DELETE FROM $s.wfe_checkpoints ${ofRuns}), subscriptions AS (DELETE FROM $s.wfe_subscriptions ${ofRuns}),
+    ${kept.on ? "outbox AS (INSERT INTO $s.wfe_outbox (run, at) SELECT run, $s.wfe_now($3::bigint) FROM gone)," : ""}
     trash AS (INSERT INTO $s.wfe_trash (run) SELECT run FROM gone)
     SELECT count(*)::text AS json FROM gone`,
-    [before, limit],
+    kept.on ? [before, limit, store.now] : [before, limit],
   );
   return removed ?? 0;
 }

@@ -1,5 +1,5 @@
 import type { Provider } from "@wfe/core/providers";
-import { lockConformance, persistenceConformance, queueConformance } from "@wfe/core/testing";
+import { lockConformance, persistenceConformance, queueConformance, searchConformance } from "@wfe/core/testing";
 import type pg from "pg";
 import { beforeAll, describe, it } from "vitest";
 import { postgres } from "../src/index.ts";
@@ -41,6 +41,7 @@ const harness = {
 
 lockConformance(harness);
 queueConformance(harness);
+searchConformance(harness);
 persistenceConformance({
   ...harness,
   transactions: {

@@ -18,7 +18,7 @@ $body$`;
 /**
  * Stores workflows by plain inserts; those whose id is taken are described. Takes a list of
  * \`{place, namespace, id, uid, definition, priority, tags, startAt, start, parentRun, parentPointer, turn, entries, host}\`,
- * each id once, and gives \`{created, woken, later}\`.
+ * each id once, and gives \`{created, fresh, woken, later}\`.
  */
 export const create = `
 CREATE FUNCTION $s.wfe_create(p_now bigint, p_items json) RETURNS json LANGUAGE plpgsql $plans AS $body$
@@ -63,7 +63,7 @@ BEGIN
 
   SELECT json_agg(run) FILTER (WHERE due_at <= p_now), coalesce(bool_or(due_at > p_now), false) INTO v_woken, v_later
   FROM $s.wfe_workflows WHERE run = ANY (v_new);
-  RETURN json_build_object('created', v_created, 'woken', v_woken, 'later', v_later);
+  RETURN json_build_object('created', v_created, 'fresh', coalesce(to_json(v_new), '[]'::json), 'woken', v_woken, 'later', v_later);
 END
 $body$`;
 
