@@ -132,8 +132,7 @@ function shown(place: Located): string {
 /** The message of an issue; names that would have been right follow, for a suggestion. */
 function describe(issue: z.core.$ZodRawIssue): string {
   const { inst } = issue;
-  if (issue.code === "unrecognized_keys")
-    return inst instanceof z.ZodObject ? Object.keys(inst.shape).join("\0") : "";
+  if (issue.code === "unrecognized_keys") return inst instanceof z.ZodObject ? Object.keys(inst.shape).join("\0") : "";
   const meta = inst instanceof z.ZodType ? z.globalRegistry.get(inst) : undefined;
   const words = issue.code === "invalid_value" ? `\0${issue.values.map(String).join("\u0001")}` : "";
   if (typeof meta?.expected === "string") return `expected ${meta.expected}${words}`;

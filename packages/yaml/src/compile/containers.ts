@@ -146,7 +146,7 @@ function forEach(context: WorkflowContext, step: Step, located: LocatedMap, plac
       Iterable<unknown>
     >,
     body: context.steps(childOf(located, "steps"), inForEach(place), step.name),
-    concurrency: (step.concurrency as number | undefined) ?? 16,
+    concurrency: step.concurrency ?? 16,
     ...(as === undefined ? {} : { output, ...(place.item ? { outputOfItem: true } : {}) }),
     onBranchFailure: "cancel",
   };

@@ -28,7 +28,7 @@ export function compileMatrix(
     id: context.id(`${step.name}/matrix`),
     items,
     body,
-    concurrency: (step.max_parallel as number | undefined) ?? mostParallel,
+    concurrency: step.max_parallel ?? mostParallel,
     ...(within.listed ? { sharesData: true } : {}),
     onBranchFailure: step.fail_fast === false ? "wait" : "cancel",
   });

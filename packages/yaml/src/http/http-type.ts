@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { FatalError, parseDuration, WfeError, type Duration } from "@wfe/core";
+import { FatalError, parseDuration, WfeError } from "@wfe/core";
 import * as z from "zod";
 import { anything, count, countFromZero, duration, flag, scalar, text } from "../schema/values.ts";
 import type { StepCall, StepOutcome, StepProblem, StepType } from "../step-types/step-type.ts";
@@ -101,7 +101,7 @@ async function attempt(
   { ctx }: StepCall,
   allow: AllowedHosts,
 ): Promise<Incoming | Error> {
-  const timeoutMs = parseDuration((given.timeout ?? defaultTimeout) as Duration);
+  const timeoutMs = parseDuration(given.timeout ?? defaultTimeout);
   const timeout = AbortSignal.timeout(Math.max(1, Math.min(timeoutMs, 2_147_483_647)));
   const signal = AbortSignal.any([ctx.signal, timeout]);
   try {

@@ -11,7 +11,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import { limits } from "./limits.ts";
-import type { Located, LocatedEntry, LocatedMap } from "./located.ts";
+import type { Located, LocatedEntry } from "./located.ts";
 import type { Problems, Span } from "./problem.ts";
 import { shield, type ScalarStyle } from "./shield.ts";
 import type { Source } from "./source.ts";
@@ -84,6 +84,9 @@ function passesLexer(source: Source, text: string, problems: Problems): boolean 
     if (brackets + indents.length + indicators > limits.depth) return refuse(tooDeep);
     // A key is a scalar and a colon, an item of a list a dash and a scalar.
     if (weight > limits.values * 2) return refuse(`the file has more than ${limits.values} values`);
+    if (token.length > limits.scalarLength && !token.startsWith("#")) {
+      return refuse(`this text has ${token.length} characters, the limit is ${limits.scalarLength}`);
+    }
     if (!announces) offset += token.length;
   }
   return true;

@@ -6,12 +6,22 @@
 export function shield(text: string): { readonly text: string; restore(part: string, style: ScalarStyle): string } {
   if (!text.includes("${{") || text.includes(mark)) return { text, restore: (part) => part };
   const hidden: string[] = [];
-  const shielded = text.replaceAll(/\$\{\{[^\r\n]*?\}\}/g, (placeholder) => {
-    if (hidden.length >= digits * digits) return placeholder;
-    const number = hidden.push(placeholder) - 1;
+  let shielded = "";
+  let last = 0;
+  let close = -1;
+  let lineEnd = -1;
+  // Both ends are looked for once each, however many placeholders are never closed.
+  for (let start = text.indexOf("${{"); start !== -1; start = text.indexOf("${{", Math.max(last, start + 3))) {
+    if (close < start + 3) close = text.indexOf("}}", start + 3);
+    if (close === -1 || hidden.length >= digits * digits) break;
+    if (lineEnd < start) lineEnd = endOfLine(text, start);
+    if (close > lineEnd) continue;
+    const number = hidden.push(text.slice(start, close + 2)) - 1;
     const token = `${mark}${digit(number % digits)}${digit(Math.floor(number / digits))}`;
-    return `${token.padEnd(placeholder.length - 1, filler)}${end}`;
-  });
+    shielded += `${text.slice(last, start)}${token.padEnd(close + 1 - start, filler)}${end}`;
+    last = close + 2;
+  }
+  shielded += text.slice(last);
   return {
     text: shielded,
     restore: (part, style) =>
@@ -39,6 +49,11 @@ function digit(value: number): string {
 
 function numberOf(character: string): number {
   return character.charCodeAt(0) - firstDigit;
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf("\n", from);
+  return end === -1 ? text.length : end;
 }
 
 /** What the parser would have made of it within its quotes. */

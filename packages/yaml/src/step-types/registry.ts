@@ -43,9 +43,9 @@ function check(type: StepType): void {
   if (typeof type.run !== "function")
     throw new InvalidOptionError(`the step type \`${name}\` needs \`run\`, a function`);
   for (const field of ["config", "input", "output"] as const) {
-    const schema: unknown = type[field];
+    const schema: { "~standard"?: { validate?: unknown } } | null | undefined = type[field];
     if (schema === undefined) continue;
-    const standard = (schema as { "~standard"?: { validate?: unknown } } | null)?.["~standard"];
+    const standard = schema?.["~standard"];
     if (typeof standard?.validate !== "function") {
       throw new InvalidOptionError(
         `\`${field}\` of the step type \`${name}\` must be a Standard Schema, such as one of zod or valibot`,
