@@ -1,10 +1,12 @@
-// Figures of WFE on SQLite, each beside a floor or a peer measured in the same run. `npm run bench -- steps` runs one part.
+// Figures of WFE, each beside a floor or a peer measured in the same run. `npm run bench -- steps` runs one part.
 import { fanOut } from "./fan-out.ts";
 import { latency } from "./latency.ts";
 import { longRuns } from "./long-runs.ts";
+import { postgresSteps } from "./postgres.ts";
 import { steps } from "./steps.ts";
 import { telemetry } from "./telemetry.ts";
 import { waiting } from "./waiting.ts";
+import { yamlSteps } from "./yaml-steps.ts";
 
 const parts: Record<string, () => Promise<void>> = {
   steps,
@@ -13,6 +15,8 @@ const parts: Record<string, () => Promise<void>> = {
   waiting,
   "long-runs": longRuns,
   telemetry,
+  postgres: postgresSteps,
+  yaml: yamlSteps,
 };
 
 const asked = process.argv.slice(2);

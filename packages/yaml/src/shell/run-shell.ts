@@ -1,15 +1,5 @@
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  constants as files,
-  fstatSync,
-  mkdtempSync,
-  openSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants as flags, fstatSync, openSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { StepTimeoutError, WfeError } from "@wfe/core";
@@ -75,24 +65,31 @@ export async function runShell(options: ShellOptions): Promise<ShellResult> {
       "shell steps need process groups, which Windows has not: run this host under WSL",
     );
   }
-  const folder = mkdtempSync(join(tmpdir(), "wfe-shell-"));
+  // Files with names that nobody can guess, readable by nobody else: a folder for each step would take half a millisecond.
+  const prefix = join(tmpdir(), `wfe-${randomBytes(12).toString("hex")}`);
+  const files: StepFiles = { output: `${prefix}.output`, program: `${prefix}.sh` };
+  closeSync(openSync(files.output, "wx", 0o600));
   try {
-    return await runIn(folder, options);
+    return await runIn(files, options);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    for (const file of [files.output, files.program]) rmSync(file, { recursive: true, force: true });
   }
 }
 
-async function runIn(folder: string, options: ShellOptions): Promise<ShellResult> {
+/** The temporary files of a step; the second is there for a long program text only. */
+interface StepFiles {
+  readonly output: string;
+  readonly program: string;
+}
+
+async function runIn(files: StepFiles, options: ShellOptions): Promise<ShellResult> {
   const [command = "sh", ...words] = options.shell ?? ["sh"];
-  const outputFile = join(folder, "output");
-  closeSync(openSync(outputFile, "wx", 0o600));
   const marker = randomBytes(12).toString("hex");
   let group: ProcessGroup;
   try {
-    group = startGroup(command, [...words, ...program(folder, options.run)], {
+    group = startGroup(command, [...words, ...program(files.program, options.run)], {
       cwd: options.workingDir,
-      env: { ...options.env, WFE_OUTPUT: outputFile, [markerVariable]: marker },
+      env: { ...options.env, WFE_OUTPUT: files.output, [markerVariable]: marker },
       stdio: ["ignore", "pipe", "pipe"],
       marker,
     });
@@ -120,7 +117,7 @@ async function runIn(folder: string, options: ShellOptions): Promise<ShellResult
     stdout: stdout.text(),
     text: whole.text(),
     stderr: stderr.text(),
-    outputs: { ...fromLines, ...outputsOfFile(readOutput(outputFile)) },
+    outputs: { ...fromLines, ...outputsOfFile(readOutput(files.output)) },
   };
 }
 
@@ -184,10 +181,9 @@ function collect(
   };
 }
 
-function program(folder: string, run: string): string[] {
+function program(file: string, run: string): string[] {
   if (Buffer.byteLength(run) <= argumentBytes) return ["-c", run];
-  const file = join(folder, "run");
-  writeFileSync(file, run, { mode: 0o600 });
+  writeFileSync(file, run, { mode: 0o600, flag: "wx" });
   return [file];
 }
 
@@ -195,12 +191,13 @@ function readOutput(file: string): string {
   let handle: number;
   try {
     // The step may have put anything there: a link is not followed, and a pipe must not block the host.
-    handle = openSync(file, files.O_RDONLY | files.O_NOFOLLOW | files.O_NONBLOCK);
+    handle = openSync(file, flags.O_RDONLY | flags.O_NOFOLLOW | flags.O_NONBLOCK);
   } catch {
     return "";
   }
   try {
-    if (!fstatSync(handle).isFile()) return "";
+    const info = fstatSync(handle);
+    if (!info.isFile() || info.size === 0) return "";
     const bytes = Buffer.allocUnsafe(outputFileBytes + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length < bytes.length; length += read) {
