@@ -5,8 +5,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { sharedPostgresIfAny } from "../services/postgres.ts";
 
 const run = promisify(execFile);
+// Whether one can be started here.
+const postgres = await sharedPostgresIfAny();
 const examples = fileURLToPath(new URL("../../examples", import.meta.url));
 
 /** Runs an example as its reader would: by Node, from the sources. Gives what it prints; rejects unless it ends well. */
@@ -25,6 +28,18 @@ describe("the examples", () => {
     expect(await example("hello/hello.ts", file)).toContain("Hello, world!\nGood-bye, world.\n");
     expect(await example("hello/hello.ts", file)).not.toContain("Hello, world!\n");
   }, 100_000);
+
+  it.skipIf(postgres === undefined)(
+    "bring all parcels of a fleet to their ends, though a host is killed and another frozen",
+    async () => {
+      const story = await example("fleet/fleet.ts");
+      expect(story).toContain("kill -9 bob");
+      expect(story).toContain("cyd is frozen");
+      expect(story).toContain("(again)");
+      expect(story).toContain("24 of 24 parcels have arrived, and 0 results were recorded twice.");
+    },
+    100_000,
+  );
 
   it("finish a pizza order whose process was killed, and repeat no recorded step", async () => {
     const story = await example("pizza/demo.ts");
