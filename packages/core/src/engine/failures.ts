@@ -55,8 +55,7 @@ export interface JournalFacts {
   readonly state: WorkflowState;
 }
 
-/** A node that a branch has come to. */
-export type Opening = Extract<
+type Opening = Extract<
   Entry,
   { kind: "step-scheduled" | "timer-set" | "event-awaited" | "child-started" | "scope-opened" }
 >;

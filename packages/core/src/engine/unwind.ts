@@ -1,7 +1,7 @@
 import { Draft } from "./draft.ts";
 import type { Entry, NodeEnd } from "./entries.ts";
 import { applyEntry, initialState, type Address } from "./evolve.ts";
-import { isOpening, pointersAround, type Opening, type Position, type ReadTurn } from "./failures.ts";
+import { isOpening, pointersAround, type Position, type ReadTurn } from "./failures.ts";
 import { streamKey, type Pointer, type UndoRef, type WorkflowState } from "./state.ts";
 
 /** From here on a pointer, with all that hangs on it, stands still: nothing of what came of it has happened. */
@@ -49,7 +49,7 @@ class Unwinding {
   readonly #frozen: Set<number> = new Set();
   /** The containers around what stands still. */
   readonly #around: Set<number> = new Set();
-  readonly #cut: Map<number, Set<number>> = new Map();
+  readonly #cut: Map<number, ReadonlySet<number>> = new Map();
   readonly #last: Map<number, string> = new Map();
   #corrected = false;
   /** By saga: undo records of ends that have not happened. */
@@ -107,8 +107,7 @@ class Unwinding {
       default:
         if (this.#happens(entry)) {
           this.#linkOver(entry);
-          this.#apply(entry, address);
-          return isOpening(entry) ? this.#standWith(entry) : undefined;
+          return this.#apply(entry, address);
         }
         if ("undo" in entry && entry.undo !== undefined) this.#notUndoable(entry.undo.saga, address);
     }
@@ -131,7 +130,9 @@ class Unwinding {
     if (this.#frozen.has(pointer)) return false;
     if (isOpening(entry)) {
       const branch = this.#draft.branches.get(entry.branch);
-      return branch !== undefined && (branch.at === null || branch.at === pointer);
+      // The turn of a cut may go on to open what is inside of what was cut: that is for whoever goes on from there.
+      if (branch === undefined || this.#frozen.has(branch.owner)) return false;
+      return branch.at === null || branch.at === pointer;
     }
     if (!this.#draft.pointers.has(pointer)) return this.#cancelledUnopened(entry);
     if (!this.#around.has(pointer)) return true;
@@ -147,15 +148,7 @@ class Unwinding {
     return entry.branch !== undefined && this.#draft.branches.get(entry.branch)?.at === null;
   }
 
-  /** The turn of a cut may go on to open what is inside of what was cut: that stands still as well, just opened. */
-  #standWith({ pointer, branch }: Opening): void {
-    const owner = this.#draft.branches.get(branch)?.owner ?? -1;
-    if (!this.#frozen.has(owner)) return;
-    this.#frozen.add(pointer);
-    for (const stood of this.#cut.values()) if (stood.has(owner)) stood.add(pointer);
-  }
-
-  #freeze(pointer: number): Set<number> {
+  #freeze(pointer: number): ReadonlySet<number> {
     for (const container of pointersAround(this.#draft, pointer)) this.#around.add(container);
     const all = new Set<number>();
     const pending = [pointer];

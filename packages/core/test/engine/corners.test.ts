@@ -457,4 +457,18 @@ describe("what random schedules found", () => {
     expect((await driver.run()).phase).toBe("failed");
     expect(ran).toEqual(["undo"]);
   });
+
+  it("goes back to the beginning of a saga also where nodes in it came and went in one turn", async () => {
+    let broken = true;
+    const nothing: DefinitionNode = { ...named("d"), kind: "decide", cases: new Map(), value: () => "none" };
+    const body = block(
+      nothing,
+      step("a", () => (broken ? fails() : 1)),
+    );
+    const driver = new Driver(define(saga("s", body, { compensation: block(step("u", () => 1)) }))).start();
+    expect((await driver.run()).phase).toBe("failed");
+    broken = false;
+    driver.deliver({ kind: "retry" });
+    expect((await driver.run()).phase).toBe("completed");
+  });
 });
