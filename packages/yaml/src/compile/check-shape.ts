@@ -17,7 +17,7 @@ export function checkMap<Schema extends z.ZodType>(
   const result = parseLeniently(schema, located);
   if (result.success) return { value: result.data, located };
   const wrong = new Set<string>();
-  for (const issue of result.error.issues) {
+  for (const issue of flat(result.error.issues)) {
     report(issue, located, problems);
     const keys = issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : issue.path.slice(0, 1);
     for (const key of keys) wrong.add(String(key));
@@ -36,7 +36,7 @@ export function checkShape<Schema extends z.ZodType>(
 ): z.output<Schema> | undefined {
   const result = parseLeniently(schema, located);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) report(issue, located, problems);
+  for (const issue of flat(result.error.issues)) report(issue, located, problems);
   return undefined;
 }
 
@@ -52,7 +52,7 @@ function parseLeniently<Schema extends z.ZodType>(
   const first = schema.safeParse(plain, { error: describe });
   if (first.success) return first;
   let changed = false;
-  for (const { path } of first.error.issues) {
+  for (const { path } of flat(first.error.issues)) {
     const scalar = at(located, path);
     const value = scalar.kind === "scalar" && scalar.plain ? unquoted(scalar) : undefined;
     if (value !== undefined) changed = set(plain, path, value) || changed;
@@ -73,6 +73,19 @@ function set(plain: unknown, path: readonly PropertyKey[], value: unknown): bool
   if (last === undefined || typeof here !== "object" || here === null) return false;
   (here as Record<PropertyKey, unknown>)[last] = value;
   return true;
+}
+
+/** Of the forms that a value may have, the one that was meant: what is wrong is within it, not that it is none of them. */
+function flat(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== "invalid_union") return [issue];
+    const meant = issue.errors.find(
+      (branch) =>
+        branch.length > 0 && branch.every(({ path, code }) => path.length > 0 || code === "unrecognized_keys"),
+    );
+    if (meant === undefined) return [issue];
+    return flat(meant.map((each) => ({ ...each, path: [...issue.path, ...each.path] })));
+  });
 }
 
 function report(issue: z.core.$ZodIssue, located: Located, problems: Problems): void {
@@ -188,7 +201,7 @@ export function checkConfig(schema: StandardSchema, located: Located, problems: 
   if (schema instanceof z.ZodType) {
     const result = parseLeniently(schema, located);
     if (result.success) return { value: result.data };
-    const known = result.error.issues.filter((issue) => !isOpen(located, issuePath(issue)));
+    const known = flat(result.error.issues).filter((issue) => !isOpen(located, issuePath(issue)));
     for (const issue of known) report(issue, located, problems);
     return known.length === 0 ? "open" : "wrong";
   }

@@ -158,6 +158,10 @@ function editList(text: string, list: YAMLSeq, index: number, edit: WorkflowEdit
 
 /** A value as it is written after a colon: on the same line, or below it, indented. */
 function rendered(value: unknown, indent: number, style: string | undefined | null, flow: boolean): string {
+  if (typeof value === "string" && !value.includes("\n")) {
+    if (style === "QUOTE_DOUBLE") return JSON.stringify(value);
+    if (style === "QUOTE_SINGLE") return `'${value.replaceAll("'", "''")}'`;
+  }
   if (flow) return JSON.stringify(value);
   if (
     typeof value === "object" &&
@@ -167,11 +171,7 @@ function rendered(value: unknown, indent: number, style: string | undefined | nu
     const made = stringify(value, { indent: 2, lineWidth: 0 }).trimEnd();
     return `\n${" ".repeat(indent + 2)}${made.split("\n").join(`\n${" ".repeat(indent + 2)}`)}`;
   }
-  if (typeof value === "string") {
-    if (style === "QUOTE_DOUBLE" && !value.includes("\n")) return JSON.stringify(value);
-    if (style === "QUOTE_SINGLE" && !value.includes("\n")) return `'${value.replaceAll("'", "''")}'`;
-    if (value.includes("\n")) return literal(value, indent + 2);
-  }
+  if (typeof value === "string" && value.includes("\n")) return literal(value, indent + 2);
   return stringify(value, { lineWidth: 0 }).trimEnd();
 }
 

@@ -35,9 +35,45 @@ export function workflowJsonSchema(options: LoadOptions = {}): JsonSchema {
     anyOf: [{ required: ["workflow"] }, { required: ["workflows"] }, { required: ["include"] }],
     $defs: {
       workflow: jsonSchemaOf(workflowSchema),
-      step: { anyOf: steps.map(([name]) => ({ $ref: `#/$defs/${name}` })) },
+      step: stepOf(steps),
       condition,
       ...Object.fromEntries(steps),
+    },
+  };
+}
+
+/**
+ * A step, by its `type`. Not one of many: an editor offers what fits the best of many, and an unfinished step fits none.
+ */
+function stepOf(steps: readonly (readonly [string, JsonSchema])[]): JsonSchema {
+  const typed = steps.filter(([name]) => name !== "step-sequence" && name !== "step-parallel");
+  const common = body.shape;
+  const types = typed.map(([name, { title, description }]) => ({
+    const: name.slice("step-".length),
+    title,
+    ...(description === undefined ? {} : { description }),
+  }));
+  const ref = (name: string): JsonSchema => ({ $ref: `#/$defs/step-${name}` });
+  const { properties } = jsonSchemaOf(body) as { properties: JsonSchema };
+  return {
+    type: "object",
+    required: ["name"],
+    properties: {
+      ...Object.fromEntries(Object.keys(common).map((key) => [key, key === "config" ? {} : properties[key]])),
+      type: { description: "shell by default", anyOf: types },
+      steps: { description: "Steps, one after the other" },
+      parallel: { description: "Steps at the same time" },
+    },
+    allOf: typed.map(([name]) => ({
+      if: { required: ["type"], properties: { type: { const: name.slice("step-".length) } } },
+      then: { $ref: `#/$defs/${name}` },
+    })),
+    if: { required: ["type"] },
+    then: {},
+    else: {
+      if: { required: ["parallel"] },
+      then: ref("parallel"),
+      else: { if: { required: ["steps"] }, then: ref("sequence"), else: ref("shell") },
     },
   };
 }
