@@ -13,7 +13,7 @@ const [postgres, valkey] = await Promise.all([sharedPostgresIfAny(), findValkey(
 describe.skipIf(postgres === undefined)("a fleet loses nothing and doubles nothing", () => {
   it.skipIf(!valkey.available)("while its Valkey loses everything and is gone, and its work goes on", async () => {
     const seed = seedOfThisRun();
-    const report = await fleetWithoutValkey({ seed, store: "postgres+valkey", flushes: 3, stops: 1 });
+    const report = await fleetWithoutValkey({ seed, store: "postgres+valkey", flushes: 2, stops: 1 });
     expectWhole("a fleet without its Valkey", seed, report);
     expect(report.completedWithout).toBeGreaterThan(0);
   });
@@ -25,8 +25,8 @@ describe.skipIf(postgres === undefined)("a fleet loses nothing and doubles nothi
 
   it("while its line is cut between COMMIT and answer", async () => {
     const seed = seedOfThisRun();
-    const report = await fleetOnCutLine({ seed, cuts: 25 });
+    const report = await fleetOnCutLine({ seed, cuts: 15 });
     expectWhole("a fleet on a cut line", seed, report);
-    expect(report.cuts).toBeGreaterThanOrEqual(25);
+    expect(report.cuts).toBeGreaterThanOrEqual(15);
   });
 });

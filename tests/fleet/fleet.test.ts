@@ -14,7 +14,7 @@ describe.skipIf(postgres === undefined)("three hosts on PostgreSQL", () => {
   it("lose nothing, record nothing twice and leave nothing stuck when some are killed and some frozen", async () => {
     const seed = seedOfThisRun();
     await using store = await CrashStore.create("postgres");
-    const report = await fleet({ seed, store, kills: 5, freezes: 2 });
+    const report = await fleet({ seed, store, kills: 3, freezes: 1 });
     expectWhole("a fleet", seed, report);
     // What hits no work shows nothing.
     expect(report.takenOver).toBeGreaterThan(0);

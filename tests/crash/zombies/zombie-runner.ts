@@ -1,5 +1,6 @@
 // A process that runs the mix and bodies that only their signal ends, and tells of those.
-import { WorkflowHost } from "@wfe/core";
+import { type Duration, WorkflowHost } from "@wfe/core";
+import type { Provider } from "@wfe/core/providers";
 import { optionsOf, serve, tell } from "../../processes/support/serve.ts";
 import { kindNames, mixOf } from "../mix.ts";
 import { quiet } from "../quiet.ts";
@@ -10,9 +11,13 @@ import { heldOf } from "./held.ts";
 export interface ZombieOptions {
   readonly store: StoreSpec;
   readonly directory: string;
+  /** Default 1 s. */
+  readonly lease?: Duration;
+  /** As if it ran on another machine: nobody can see that its process is gone. */
+  readonly elsewhere?: boolean;
 }
 
-const { store, directory } = optionsOf<ZombieOptions>();
+const { store, directory, lease = "1s", elsewhere = false } = optionsOf<ZombieOptions>();
 await loadStore(store);
 const kinds = mixOf({
   store,
@@ -24,12 +29,29 @@ const held = heldOf(store, {
   aborted: (workflow) => tell("aborted", workflow),
 });
 const host: WorkflowHost = new WorkflowHost({
-  providers: providersOf(store),
+  providers: elsewhere ? providersOf(store).map(unseen) : providersOf(store),
   workflows: [held.definition, ...[...kindNames, "child"].map((name) => kinds[name]!.definition)],
-  lease: "1s",
+  lease,
   maxDeaths: 30,
   log: quiet(),
 });
+
+function unseen(provider: Provider): Provider {
+  const { lock } = provider;
+  if (lock === undefined) return provider;
+  const hiding: Provider["lock"] = {
+    get name() {
+      return lock.name;
+    },
+    openLease: ({ ttlMs, holder }) => lock.openLease({ ttlMs, holder: { ...holder, process: null } }),
+    renewLeases: (leases) => lock.renewLeases(leases),
+    closeLeases: (leases) => lock.closeLeases(leases),
+    reap: (ids) => lock.reap(ids),
+    acquire: (keys, of) => lock.acquire(keys, of),
+    release: (keys, of) => lock.release(keys, of),
+  };
+  return { ...provider, lock: hiding };
+}
 
 serve({
   start: () => host.start(),
