@@ -64,7 +64,6 @@ export const plants: readonly Plant[] = [
       `if (result.turn === flight.turn.turn) return this.#applied(flight,`,
       `if (flight.turn.turn !== "") return this.#applied(flight,`,
     ),
-    journal: true,
   },
   {
     name: "decides anew after an unknown outcome",
@@ -143,6 +142,7 @@ export const plants: readonly Plant[] = [
       `draft.mergeCursors(draft.lineOf(entry.pointer), { [streamKey(entry.name, entry.key)]: entry.number });`,
       ``,
     ),
+    journal: true,
   },
   {
     name: "compensates forwards",
@@ -155,6 +155,7 @@ export const plants: readonly Plant[] = [
   }
   if (known.inner != null) {`,
     ),
+    journal: true,
   },
   {
     name: "does not tell the parent of its child's end",

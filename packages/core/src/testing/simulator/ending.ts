@@ -111,7 +111,7 @@ export class Ending {
       verdict.fail("a stop lets go", `${process.name} has stopped, and its lease is alive`);
     const owned = await scheduler.hold(audit.persistence.owned(id));
     // What it has claimed without hearing of it, the next one takes from its lease.
-    if (owned.length > 0 && process.claimsInDoubt === 0)
+    if (owned.length > 0 && process.claimsInDoubt === 0 && process.slowUntil < askedAt)
       verdict.fail(
         "a stop lets go",
         `${process.name} has stopped, and still owns ${owned.map(({ run }) => audit.journal(run).label).join(", ")}`,

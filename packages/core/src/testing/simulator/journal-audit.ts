@@ -10,7 +10,8 @@ export type ReadStream = (name: string, key: string) => readonly StoredEvent[];
 export class JournalAudit {
   readonly label: string;
   state: WorkflowState = initialState();
-  readonly entries: Entry[] = [];
+  /** The entries of each turn. */
+  readonly entries: (readonly Entry[])[] = [];
   /** Turn ids by seq. */
   readonly turns: string[] = [];
   /** Pointers that the journal has named. */
@@ -45,7 +46,7 @@ export class JournalAudit {
     this.turns.push(turn.turn);
     this.movedAt = at;
     for (const entry of entries) this.#check(entry, entries, storeNow, stream);
-    this.entries.push(...entries);
+    this.entries.push(entries);
     this.state = evolveTurn(this.state, { seq: turn.seq, entries });
     for (const pointer of this.state.pointers.keys()) this.pointers.add(pointer);
   }

@@ -150,6 +150,7 @@ export class Network {
     const slowThere = calls.chance(0.5);
     const thereMs = this.#latency() + (slowThere ? slowMs : 0);
     const backMs = this.#latency() + (slowThere ? 0 : slowMs);
+    if (slowMs > 0) process.slowUntil = Math.max(process.slowUntil, scheduler.now + thereMs + backMs);
     const moreMs = fate === "late" || fate === "repeated" ? calls.between(1, latestMs) : 0;
     // Whether what is on its way still arrives when its process has died.
     const outlives = calls.chance(0.5);

@@ -26,6 +26,8 @@ export class SimulatedProcess implements Owner {
   faults = 0;
   /** Claims of which it does not know that they took place. */
   claimsInDoubt = 0;
+  /** Until when one of its calls may be on its way, which takes longer than a stop waits. */
+  slowUntil = 0;
   readonly runtime: Runtime;
 
   constructor(name: string, options: ProcessOptions) {

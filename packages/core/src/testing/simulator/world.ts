@@ -172,6 +172,8 @@ export class World {
     }
     if (this.verdict.violation === undefined && !this.isOver)
       this.verdict.fail("everything comes to an end", "nothing is left to happen, and the schedule has not ended");
+    // Who waits for a result keeps this process alive; where the schedule broke off, nobody else ends that.
+    if (!this.isOver) this.client.host.stop({ timeout: 0 }).catch(() => {});
     return this.verdict.violation;
   }
 
