@@ -7,10 +7,10 @@ import { DenoError } from "./deno-error.ts";
  * The path of the Deno binary that the npm package `deno` brings.
  *
  * It is a binary inside of the package, or of the package for this platform that it depends on; one that happens to be in the
- * PATH is never used, since the sandbox is tested with one version. Throws `DENO_NOT_INSTALLED`.
+ * PATH is never used, since the sandbox is tested with one version. `from` is the module that looks for the package. Throws `DENO_NOT_INSTALLED`.
  */
-export function denoBinary(): string {
-  const require = createRequire(import.meta.url);
+export function denoBinary(from: string = import.meta.url): string {
+  const require = createRequire(from);
   const name = process.platform === "win32" ? "deno.exe" : "deno";
   const platform = process.platform === "linux" ? `linux-${process.arch}-glibc` : `${process.platform}-${process.arch}`;
   for (const owner of [`@deno/${platform}`, "deno"]) {

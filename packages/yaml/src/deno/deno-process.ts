@@ -38,15 +38,18 @@ export interface DenoProcess {
  */
 const nowhere = "/dev/null/deno";
 
+// From the sources it is TypeScript, which Deno runs as it is.
 const bootstrap = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "./bootstrap.ts" : "./bootstrap.js", import.meta.url),
+  import.meta.url.endsWith(".ts")
+    ? new URL("./bootstrap.ts", import.meta.url)
+    : new URL("./bootstrap.js", import.meta.url),
 );
 
 /** Flags that every process has: nothing is asked, nothing is loaded from the network, nothing of the folder around it counts. */
 const always = ["--no-prompt", "--cached-only", "--no-config", "--no-lock", "--deny-ffi", "--deny-sys"];
 
 /** The command line for a plan, without the binary. */
-export function denoArguments(plan: LaunchPlan): readonly string[] {
+function denoArguments(plan: LaunchPlan): readonly string[] {
   const v8 = [
     `--max-old-space-size=${plan.memoryMb}`,
     ...(plan.allowsCode ? [] : ["--disallow-code-generation-from-strings"]),

@@ -5,7 +5,7 @@ import { isReservedName } from "./reserved-names.ts";
 /** A value longer than this, in UTF-8, is left out of the environment where it comes from data: the system allows 128 KiB each. */
 export const dataVariableBytes = 32 * 1024;
 /** All variables from data together; what would go beyond is left out, later keys first. The system allows about 2 MiB in all. */
-export const dataBytes = 512 * 1024;
+const dataBytes = 512 * 1024;
 /** A value that the step itself asks for must fit: Linux takes no longer string. */
 const variableBytes = 128 * 1024 - 1;
 

@@ -5,12 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DeniedAccess } from "../../src/deno/audit.ts";
+import { denoBinary } from "../../src/deno/deno-binary.ts";
 import { isAllowedModule, moduleProblem } from "../../src/deno/modules.ts";
 import { parseNetGrant } from "../../src/deno/net-grants.ts";
 import { runDeno, type DenoPermissions } from "../../src/deno/run-deno.ts";
 import { scriptImports } from "../../src/deno/script-imports.ts";
 import { deniedAddresses, isSpecialAddress } from "../../src/deno/special-addresses.ts";
 import { describeDeno } from "./has-deno.ts";
+
+describe("the binary", () => {
+  it("that is not installed is an error that says what to install", () => {
+    expect(() => denoBinary("file:///nowhere/at/all.js")).toThrow(
+      /need the optional package `deno`.* run `npm install` without `--omit=optional`/,
+    );
+  });
+});
 
 describe("denied addresses", () => {
   it("are whole ranges, with holes for those that are granted", () => {
