@@ -34,7 +34,7 @@ for (const place of places) {
       expect((await host.health()).search).toMatchObject({ pending: 0, lagMs: 0 });
       expect((await host.countSearch("bob status:completed")).total).toBe(200);
       await host.stop();
-      store.remove();
+      await store.remove();
     });
   });
 }

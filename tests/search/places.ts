@@ -4,13 +4,21 @@ import { join } from "node:path";
 import { event, workflow, WorkflowHost, type WorkflowHostOptions } from "@wfe/core";
 import type { Provider, SearchIndex } from "@wfe/core/providers";
 import { memory, type TestClock } from "@wfe/core/testing";
+import { postgres } from "@wfe/postgres";
 import { sqlite } from "@wfe/sqlite";
+import { afterAll } from "vitest";
+import { PostgresSchemas } from "../services/postgres-schemas.ts";
+import { sharedPostgresIfAny } from "../services/postgres.ts";
 
 /** A store that brings an index, in which any number of hosts meet. */
 export interface Place {
   readonly name: string;
-  open(): { connect(options?: { readonly search?: boolean }): Provider; remove(): void };
+  open(): { connect(options?: { readonly search?: boolean }): Provider; remove(): Promise<void> | void };
 }
+
+const server = await sharedPostgresIfAny();
+const schemas = server === undefined ? undefined : new PostgresSchemas(server.url);
+if (schemas !== undefined) afterAll(() => schemas.end());
 
 export const places: readonly Place[] = [
   {
@@ -31,6 +39,20 @@ export const places: readonly Place[] = [
       };
     },
   },
+  ...(server === undefined || schemas === undefined
+    ? []
+    : [
+        {
+          name: "postgres",
+          open: () => {
+            const schema = schemas.take();
+            return {
+              connect: (options = {}) => postgres(server.url, { schema, ...options }),
+              remove: () => schemas.giveBack(schema),
+            };
+          },
+        },
+      ]),
 ];
 
 export const approved = event<{ by: string }>("order.approved");

@@ -16,7 +16,7 @@ for (const place of places) {
     });
     afterEach(async () => {
       await host.stop();
-      store.remove();
+      await store.remove();
     });
 
     const ids = async (query: Parameters<WorkflowHost["searchWorkflows"]>[0]): Promise<readonly string[]> =>
@@ -188,7 +188,7 @@ for (const place of places) {
       await indexed(host, clock);
       expect(await ids("ann")).toEqual(["early"]);
       await host.stop();
-      bare.remove();
+      await bare.remove();
     });
 
     it("belongs to one index: a host with another one does not feed it, nor search it, until it is moved there", async () => {

@@ -33,7 +33,7 @@ export class PostgresSchemas {
     );
     const deletes = rows.filter(({ name }) => !kept.has(name)).map(({ name }) => `DELETE FROM ${schema}.${name}`);
     if (rows.length > 0) {
-      await this.#pool.query([...deletes, `DELETE FROM ${schema}.wfe_meta WHERE name = 'lock'`].join(";"));
+      await this.#pool.query([...deletes, `DELETE FROM ${schema}.wfe_meta WHERE name IN ('lock', 'search')`].join(";"));
     }
     this.#free.push(schema);
   }

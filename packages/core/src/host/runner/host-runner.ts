@@ -71,7 +71,8 @@ export class HostRunner implements Runner {
     this.#offers = new Offers(core, { has: (run) => this.#hand.has(run), settled: () => this.#dispatcher.settled() });
     this.#sweeper = new Sweeper(core, { lease: () => this.#lease.lease, poke: () => this.#dispatcher.poke() });
     const { search } = core.providers;
-    this.#indexer = search && new SearchIndexer(core, search, { lease: () => this.#lease.lease });
+    this.#indexer =
+      search && new SearchIndexer(core, search, { lease: () => this.#lease.lease, inHand: () => this.#hand.size });
     this.#dispatcher = new Dispatcher(core, {
       lease: () => (this.#maySend() ? this.#lease.lease?.id : undefined),
       freeSlots: () => core.options.concurrency - this.#hand.size,

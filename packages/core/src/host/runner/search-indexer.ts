@@ -34,6 +34,8 @@ const longestPauseMs = 10_000;
 
 export interface SearchIndexerOptions {
   readonly lease: () => Lease | undefined;
+  /** How many workflows are in hand. */
+  readonly inHand: () => number;
 }
 
 /**
@@ -47,6 +49,7 @@ export class SearchIndexer {
   readonly #core: HostCore;
   readonly #feed: SearchFeed;
   readonly #lease: () => Lease | undefined;
+  readonly #inHand: () => number;
   #timer: Timer | undefined;
   #stopped = false;
   /** The lease under which the role was taken. */
@@ -61,10 +64,11 @@ export class SearchIndexer {
   #spentMs = 0;
   #utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined;
 
-  constructor(core: HostCore, feed: SearchFeed, { lease }: SearchIndexerOptions) {
+  constructor(core: HostCore, feed: SearchFeed, { lease, inHand }: SearchIndexerOptions) {
     this.#core = core;
     this.#feed = feed;
     this.#lease = lease;
+    this.#inHand = inHand;
   }
 
   get stats(): IndexerStats {
@@ -219,14 +223,14 @@ export class SearchIndexer {
     await noteProgress(this.#feed, note, last);
   }
 
-  /** Whether this thread has much else to do. A clock of its own, as in a test, has nothing to give way to. */
+  /** Whether the engine needs this thread. With a clock of its own, as in a test, there is nothing to give way to. */
   #isBusy(): boolean {
     if (this.#core.runtime.clock !== systemClock) return false;
     const now = performance.eventLoopUtilization();
     const since =
       this.#utilization === undefined ? undefined : performance.eventLoopUtilization(now, this.#utilization);
     this.#utilization = now;
-    return since === undefined || since.utilization > busyAbove;
+    return this.#inHand() > 0 && (since === undefined || since.utilization > busyAbove);
   }
 }
 
