@@ -3,6 +3,7 @@ import { fanOut } from "./fan-out.ts";
 import { latency } from "./latency.ts";
 import { longRuns } from "./long-runs.ts";
 import { postgresSteps } from "./postgres.ts";
+import { search } from "./search.ts";
 import { steps } from "./steps.ts";
 import { telemetry } from "./telemetry.ts";
 import { waiting } from "./waiting.ts";
@@ -16,6 +17,7 @@ const parts: Record<string, () => Promise<void>> = {
   "long-runs": longRuns,
   telemetry,
   postgres: postgresSteps,
+  search,
   yaml: yamlSteps,
 };
 

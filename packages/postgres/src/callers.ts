@@ -17,18 +17,18 @@ export async function createIn(open: Open, tx: unknown, workflows: readonly NewW
   const caller = querierOf(tx);
   for (const workflow of workflows) checkWorkflow(workflow);
   await definitions.learn(store, workflows.map(definitionOf));
-  const { items, places } = createItems(workflows, definitions);
+  const items = createItems(workflows, definitions);
   const created = await joined(open, caller, async () =>
     jsonOf<CreatedRows>(
       await caller.query(store.sql(kept.on ? createInKept : `SELECT ${createInCall}::text AS json`), [
         store.storeId,
         store.now,
-        JSON.stringify(items),
+        JSON.stringify(items.items),
       ]),
     ),
   );
   if (created === null) throw new TypeError("the store gave no answer");
-  return createdOf(workflows, places, created);
+  return createdOf(workflows, items, created);
 }
 
 /** Leaves events in the caller's transaction, which hosts number and deliver once it is committed. */

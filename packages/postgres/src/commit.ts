@@ -1,7 +1,7 @@
 import type { CommitResult, Run, TurnCommit } from "@wfe/core/providers";
 import { recordFormat } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
-import { checkWorkflow, type CreatedRows, createItems, definitionOf } from "./create.ts";
+import { beginsLater, checkWorkflow, type CreatedRows, createItems, definitionOf } from "./create.ts";
 import { checkDelivery, deliveryItem } from "./deliveries.ts";
 import { isItemError, isLockTimeout } from "./errors.ts";
 import { causeOf, Failed } from "./failed.ts";
@@ -17,12 +17,16 @@ import { checkName, checkText } from "./text.ts";
 const lockMs = 2_000;
 const splitLockMs = 200;
 
-/** `[signals, row written, behind, due time]`, the id of the turn that is there, or null where the one before is missing. */
-type Judged = readonly [number, boolean, boolean, number | null] | string | null;
-
+/** What `wfe_commit` gives. */
 interface Committed {
   readonly now: number;
-  readonly results: readonly Judged[];
+  /** Of the turns whose workflows are there, in their order. */
+  readonly signals: readonly number[] | null;
+  readonly refused: readonly (readonly [place: number, turn: string | null, isThere: boolean])[] | null;
+  readonly written: readonly Run[] | null;
+  /** Of those that were written. */
+  readonly due: readonly (number | null)[] | null;
+  readonly behind: readonly Run[];
   readonly woken: readonly Run[] | null;
   readonly created: CreatedRows | null;
 }
@@ -42,7 +46,7 @@ const parameters = [
 ];
 const commitCall = `$s.wfe_commit(${parameters.map((type, place) => `$${place + 1}::${type}`).join(", ")})`;
 const commit = `SELECT ${commitCall}::text AS json`;
-const commitKept: string = committedWithOutbox(commitCall, "$1::bigint", "$5::bigint[]");
+const commitKept: string = committedWithOutbox(commitCall, "$1::bigint");
 
 /** A step that writes no row and creates no child has nothing that an index hears of. */
 function callOf({ kept }: Open, turns: readonly TurnCommit[]): string {
@@ -203,19 +207,27 @@ function restOf(open: Open, turns: readonly TurnCommit[]): string | null {
 /** Reads the answer, and tells whom it has woken. */
 function take(open: Open, turns: readonly TurnCommit[], committed: Committed | null): CommitResult[] {
   if (committed === null) throw new TypeError("the store gave no answer");
-  const { now, results, created } = committed;
-  const woken = [...(committed.woken ?? []), ...(created?.woken ?? [])];
-  let changed = created?.later === true;
+  const { now, signals, created } = committed;
+  const refused = new Map(committed.refused?.map(([place, turn, isThere]) => [place, { turn, isThere }]));
+  const behindRuns = new Set(committed.behind);
+  const dueAt = new Map(committed.written?.map((run, place) => [run, committed.due?.[place] ?? null]));
+  const woken = [...(committed.woken ?? []), ...(created?.fresh ?? [])];
+  let changed = created !== null && turns.some(({ create }) => create !== undefined && beginsLater(create, created));
+  let next = 0;
   const answers = turns.map((turn, place): CommitResult => {
-    const result = results[place] ?? null;
-    if (result === null) return { outcome: "hole" };
-    if (typeof result === "string") return { outcome: "conflict", turn: result };
-    const [signals, rowWritten, behind, dueAt] = result;
-    const applied = { outcome: "applied", rowWritten, signals, behind } as const;
+    const refusal = refused.get(place + 1);
+    // A workflow that is not there has no signals.
+    const seen = refusal?.isThere === false ? 0 : (signals?.[next++] ?? 0);
+    if (refusal !== undefined) {
+      return refusal.turn === null ? { outcome: "hole" } : { outcome: "conflict", turn: refusal.turn };
+    }
+    const rowWritten = turn.row !== undefined && dueAt.has(turn.run);
+    const applied = { outcome: "applied", rowWritten, signals: seen, behind: behindRuns.has(turn.run) } as const;
     if (!rowWritten || turn.row?.release !== true) return applied;
-    if (dueAt !== null && dueAt <= now) woken.push(turn.run);
-    else if (dueAt !== null || turn.row.completedAt !== null) changed = true;
-    return { ...applied, dueAt };
+    const due = dueAt.get(turn.run) ?? null;
+    if (due !== null && due <= now) woken.push(turn.run);
+    else if (due !== null || turn.row.completedAt !== null) changed = true;
+    return { ...applied, dueAt: due };
   });
   open.hints.committed(woken, changed);
   return answers;

@@ -3,40 +3,39 @@ import { InvalidOptionError, recordFormat } from "@wfe/core/providers";
 import type { Definition, KnownDefinitions } from "./definitions.ts";
 import { checkName, checkText } from "./text.ts";
 
-/** What `wfe_create` gives. */
+/** What `wfe_create` gives: the runs that are new, of all where `created` is null; else what is there of each. */
 export interface CreatedRows {
-  readonly created: readonly (readonly [
-    created: boolean,
-    run: Run,
-    uid: string,
-    definitionId: string,
-    version: number,
-  ])[];
-  readonly woken: readonly Run[] | null;
-  /** Whether one begins later. */
-  readonly later: boolean;
+  readonly now: number;
+  readonly fresh: readonly Run[];
+  readonly created: readonly (readonly [run: Run, uid: string, definitionId: string, version: number])[] | null;
+}
+
+/** Workflows on their way to the store, each id once. */
+export interface CreateItems {
+  readonly items: readonly object[];
+  /** Those that the items are made of. */
+  readonly unique: readonly NewWorkflow[];
+  /** For each workflow of the list, its place among those. */
+  readonly places: readonly number[];
 }
 
 export function definitionOf({ definitionId, version, definitionHash }: NewWorkflow): Definition {
   return { id: definitionId, version, hash: definitionHash, format: recordFormat };
 }
 
-/** Workflows as `wfe_create` takes them, each id once, and for each workflow of the list its place among those. */
-export function createItems(
-  workflows: readonly NewWorkflow[],
-  definitions: KnownDefinitions,
-): { readonly items: object[]; readonly places: readonly number[] } {
-  const items: object[] = [];
+export function createItems(workflows: readonly NewWorkflow[], definitions: KnownDefinitions): CreateItems {
+  const unique: NewWorkflow[] = [];
   const placeOf = new Map<string, number>();
   const places = workflows.map((workflow) => {
     const key = `${workflow.namespace}\0${workflow.id}`;
-    const known = placeOf.get(key);
-    if (known !== undefined) return known;
-    placeOf.set(key, items.length);
-    items.push(itemOf(workflow, items.length, definitions));
-    return items.length - 1;
+    let place = placeOf.get(key);
+    if (place === undefined) {
+      place = unique.push(workflow) - 1;
+      placeOf.set(key, place);
+    }
+    return place;
   });
-  return { items, places };
+  return { items: unique.map((workflow, place) => itemOf(workflow, place + 1, definitions)), unique, places };
 }
 
 function itemOf(workflow: NewWorkflow, place: number, definitions: KnownDefinitions): object {
@@ -59,14 +58,30 @@ function itemOf(workflow: NewWorkflow, place: number, definitions: KnownDefiniti
 /** The answers, in the order of the list. */
 export function createdOf(
   workflows: readonly NewWorkflow[],
-  places: readonly number[],
-  { created }: CreatedRows,
+  { unique, places }: CreateItems,
+  { fresh, created }: CreatedRows,
 ): CreatedWorkflow[] {
   return workflows.map((workflow, at) => {
-    const [, run, uid, definitionId, version] = created[places[at] ?? 0] ?? missing();
+    const place = places[at] ?? 0;
+    const there = created?.[place];
+    const { uid, definitionId, version } = unique[place] ?? missing();
     // A start that was sent twice is one start.
-    return { created: uid === workflow.uid, run, uid, definitionId, version };
+    if (there === undefined) {
+      return { created: uid === workflow.uid, run: fresh[place] ?? missing(), uid, definitionId, version };
+    }
+    return {
+      created: there[1] === workflow.uid,
+      run: there[0],
+      uid: there[1],
+      definitionId: there[2],
+      version: there[3],
+    };
   });
+}
+
+/** Whether one of them begins later. */
+export function beginsLater(workflows: readonly NewWorkflow[], { now }: CreatedRows): boolean {
+  return workflows.some(({ startAt }) => startAt !== null && startAt > now);
 }
 
 function missing(): never {

@@ -70,20 +70,26 @@ export class Shared implements Access {
   readonly #target: Target;
   readonly #timeoutMs: number;
   readonly #held: Set<Connection> = new Set();
+  readonly #asked: Set<Promise<unknown>> = new Set();
 
   constructor(target: Target, timeoutMs: number) {
     this.#target = target;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Cuts off who still has one: the body of a step may have been left behind in a transaction, which is undone. */
-  close(): void {
+  /** Waits for what is asked, and cuts off the rest: the body of a step may have been left behind in a transaction, which is undone. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#asked);
     for (const connection of this.#held) connection.release(true);
     this.#held.clear();
   }
 
   use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.hold((connection) => within(this.#timeoutMs, work(connection)));
+    const asked = this.hold((connection) => within(this.#timeoutMs, work(connection)));
+    const over = (): void => void this.#asked.delete(asked);
+    this.#asked.add(asked);
+    asked.then(over, over);
+    return asked;
   }
 
   /** The same for work that takes as long as it takes. */

@@ -93,14 +93,14 @@ export function createdWithOutbox(call: string, now: string): string {
   return withOutbox(call, now, fresh("done.json"));
 }
 
-/** For a commit: the rows that were written, by the runs that are bound, and children. */
-export function committedWithOutbox(call: string, now: string, runs: string): string {
+/** For a commit: the rows that were written, and children. */
+export function committedWithOutbox(call: string, now: string): string {
   return withOutbox(
     call,
     now,
-    `SELECT t.run FROM done CROSS JOIN LATERAL json_array_elements(done.json -> 'results') WITH ORDINALITY AS r (item, place)
-      JOIN unnest(${runs}) WITH ORDINALITY AS t (run, place) ON t.place = r.place
-      WHERE json_typeof(r.item) = 'array' AND r.item ->> 1 = 'true'
+    `SELECT w.run::bigint AS run FROM done CROSS JOIN LATERAL json_array_elements_text(
+      CASE WHEN json_typeof(done.json -> 'written') = 'array' THEN done.json -> 'written' END
+    ) AS w (run)
     UNION ALL ${fresh("(CASE WHEN json_typeof(done.json -> 'created') = 'object' THEN done.json -> 'created' END)")}`,
   );
 }

@@ -10,7 +10,7 @@ import { recordFormat } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
 import { createIn, publishIn } from "./callers.ts";
 import { claim, type LaneCursor } from "./claim.ts";
-import { checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf } from "./create.ts";
+import { beginsLater, checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf } from "./create.ts";
 import { deliver, deliveryOutcomes, unreadDeliveries } from "./deliveries.ts";
 import { advanceEvents, nextDueEvent, publish, readStreams } from "./events.ts";
 import type { Hints } from "./hints.ts";
@@ -44,15 +44,15 @@ export function postgresPersistence(opened: () => Open, hints: Hints, outbox: Se
       for (const workflow of workflows) checkWorkflow(workflow);
       const { store, definitions, kept } = opened();
       await definitions.learn(store, workflows.map(definitionOf));
-      const { items, places } = createItems(workflows, definitions);
+      const items = createItems(workflows, definitions);
       const created = await store.writeJson<CreatedRows>(store.shared, kept.on ? createKept : create, [
         store.now,
         null,
-        JSON.stringify(items),
+        JSON.stringify(items.items),
       ]);
       if (created === null) throw new TypeError("the store gave no answer");
-      hints.committed(created.woken ?? [], created.later);
-      return createdOf(workflows, places, created);
+      hints.committed(created.fresh, beginsLater(workflows, created));
+      return createdOf(workflows, items, created);
     },
 
     createIn: async (tx, workflows) => createIn(opened(), tx, workflows),

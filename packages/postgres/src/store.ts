@@ -135,7 +135,7 @@ export class Store {
 
   async close(): Promise<void> {
     await Promise.all([this.committer.close(), this.heartbeat.close()]);
-    this.shared.close();
+    await this.shared.close();
     await this.target.close();
   }
 }

@@ -12,7 +12,7 @@ BEGIN
 END
 $body$`;
 
-/** Gives \`[number or null, duplicate]\` for each. Whether a stranger publishes the same id now is found out later. */
+/** Gives `[number or null, duplicate]` for each. Whether a stranger publishes the same id now is found out later. */
 export const stageEvents = `
 CREATE FUNCTION $s.wfe_stage_events(p_store text, p_items json) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE

@@ -17,9 +17,9 @@ const ranked = (candidates: string): string => `
 /**
  * Takes workflows for the lease. Where more are due than may be taken, the first of every lane (one definition, namespace and
  * priority) are looked at: in a lane the order of claiming is that of the due times, so they are all that a claim can take,
- * however many wait behind them. Of more lanes than \`p_lanes\` some are looked at, from the namespace \`p_from\` on.
+ * however many wait behind them. Of more lanes than `p_lanes` some are looked at, from the namespace `p_from` on.
  *
- * Gives \`{rows, stopped}\`: the namespace at which the next claim should go on, or null.
+ * Gives `{rows, stopped}`: the namespace at which the next claim should go on, or null.
  */
 export const claim = `
 CREATE FUNCTION $s.wfe_claim(p_now bigint, p_lock_ms integer, p_lease text, p_limit integer, p_ids text[], p_versions bigint[],

@@ -1,15 +1,16 @@
 /**
- * Writes rows, each where the claim is still the writer's; they are locked. \`p_behind\`: runs with a subscription that its stream
+ * Writes rows, each where the claim is still the writer's; they are locked. `p_behind`: runs with a subscription that its stream
  * has gone beyond. Were such a workflow let go asleep, only its host would know, and might die before it acts.
  */
 export const writeRows = `
 CREATE FUNCTION $s.wfe_write_locked_rows(p_now bigint, p_format integer, p_behind bigint[], p_run bigint[], p_claim bigint[],
   p_status text[], p_due bigint[], p_release boolean[], p_noted bigint[], p_version bigint[], p_hash text[],
-  p_completed bigint[], p_waiting text[], p_result text[], p_error text[]) RETURNS bigint[] LANGUAGE plpgsql $plans AS $body$
+  p_completed bigint[], p_waiting text[], p_result text[], p_error text[], OUT o_written bigint[], OUT o_due bigint[])
+LANGUAGE plpgsql $plans AS $body$
 DECLARE
-  v_written bigint[];
+  v_all boolean;
 BEGIN
-  WITH item AS MATERIALIZED (
+  WITH item AS (
     SELECT * FROM unnest(p_run, p_claim, p_status, p_due, p_release, p_noted, p_version, p_hash, p_completed, p_waiting,
       p_result, p_error) AS i (run, claim, status, due, release, noted, version, hash, completed, waiting, result, error)
   ), written AS (
@@ -26,22 +27,23 @@ BEGIN
         ELSE $s.wfe_definition(d.id, i.version, i.hash, p_format) END
     FROM item i JOIN $s.wfe_workflows c ON c.run = i.run JOIN $s.wfe_definitions d ON d.definition = c.definition
     WHERE w.run = i.run AND w.claim = i.claim
-    RETURNING w.run
-  ), ends AS (
-    INSERT INTO $s.wfe_ends (run, result, error)
-    SELECT run, result, error FROM item JOIN written USING (run) WHERE result IS NOT NULL OR error IS NOT NULL
-    ON CONFLICT (run) DO UPDATE SET result = excluded.result, error = excluded.error
-  ), gone AS (
-    DELETE FROM $s.wfe_ends WHERE run IN (
-      SELECT run FROM item JOIN written USING (run) WHERE result IS NULL AND error IS NULL
-    )
+    RETURNING w.run, w.due_at
   )
-  SELECT array_agg(run) INTO v_written FROM written;
-  RETURN coalesce(v_written, '{}');
+  SELECT coalesce(array_agg(run), '{}'), array_agg(due_at) INTO o_written, o_due FROM written;
+
+  v_all := cardinality(o_written) = cardinality(p_run);
+  INSERT INTO $s.wfe_ends (run, result, error)
+  SELECT run, result, error FROM unnest(p_run, p_result, p_error) AS i (run, result, error)
+  WHERE (result IS NOT NULL OR error IS NOT NULL) AND (v_all OR run = ANY (o_written))
+  ON CONFLICT (run) DO UPDATE SET result = excluded.result, error = excluded.error;
+  DELETE FROM $s.wfe_ends WHERE run IN (
+    SELECT run FROM unnest(p_run, p_result, p_error) AS i (run, result, error)
+    WHERE result IS NULL AND error IS NULL AND (v_all OR run = ANY (o_written))
+  );
 END
 $body$`;
 
-/** The same for callers: gives \`[run, claim, due time, whether it is due]\` of those that were written. */
+/** The same for callers: gives `[run, claim, due time, whether it is due]` of those that were written. */
 export const writeRowsAlone = `
 CREATE FUNCTION $s.wfe_write_rows(p_now bigint, p_lock_ms integer, p_format integer, p_run bigint[], p_claim bigint[],
   p_status text[], p_due bigint[], p_release boolean[], p_noted bigint[], p_version bigint[], p_hash text[],
@@ -53,16 +55,17 @@ BEGIN
   PERFORM $s.wfe_begin(p_lock_ms);
   PERFORM 1 FROM $s.wfe_workflows WHERE run = ANY (p_run) ORDER BY run FOR NO KEY UPDATE;
   v_now := $s.wfe_now(p_now);
-  v_written := $s.wfe_write_locked_rows(v_now, p_format, '{}', p_run, p_claim, p_status, p_due, p_release, p_noted, p_version,
-    p_hash, p_completed, p_waiting, p_result, p_error);
+  SELECT o_written INTO v_written FROM $s.wfe_write_locked_rows(v_now, p_format, '{}', p_run, p_claim, p_status, p_due,
+    p_release, p_noted, p_version, p_hash, p_completed, p_waiting, p_result, p_error);
   RETURN (SELECT json_agg(json_build_array(run, claim, due_at, due_at <= v_now)) FROM $s.wfe_workflows WHERE run = ANY (v_written));
 END
 $body$`;
 
 /**
- * Appends turns of different workflows with what goes with them, each judged alone. \`p_rest\` holds what few turns have:
- * \`{checkpoints, reads, unsubscribe, subscribe, create, deliver}\`, or null. Gives \`{results, woken, later}\`; a result is
- * \`[signals, row written, behind, due time]\`, the id of the turn that is stored in its place, or null for a hole.
+ * Appends turns of different workflows with what goes with them, each judged alone. `p_rest` holds what few turns have:
+ * `{checkpoints, reads, unsubscribe, subscribe, create, deliver}`, or null. Gives `{now, signals, refused, written, due, behind,
+ * woken, created}`: the signals of each; the places (from 1) of those that were refused, with the ids of the turns that are there
+ * or null; the runs whose rows were written, with their due times; the runs that are behind a stream.
  *
  * Locks in this order, as all that writes does: streams by key, instance rows by run, journal rows, ids of new workflows.
  */
@@ -78,11 +81,14 @@ DECLARE
   v_locked bigint[];
   v_applied bigint[];
   v_behind bigint[] := '{}';
-  v_written bigint[] := '{}';
+  v_written bigint[];
+  v_due bigint[];
   v_woken bigint[];
   v_places integer[];
   v_created json;
-  v_results json;
+  v_signals bigint[];
+  v_refused json;
+  v_all boolean;
 BEGIN
   IF p_mark IS NULL THEN
     PERFORM $s.wfe_begin(p_lock_ms);
@@ -106,21 +112,31 @@ BEGIN
   END IF;
 
   v_now := $s.wfe_now(p_now);
-  WITH added AS (
-    INSERT INTO $s.wfe_turns (run, seq, turn, at, host, entries)
-    SELECT t.run, t.seq, t.turn, v_now, t.host, t.entries
-    FROM unnest(t_run, t_seq, t_turn, t_host, t_entries) AS t (run, seq, turn, host, entries)
+  WITH item AS MATERIALIZED (
+    SELECT t.run, t.seq, t.turn, t.host, t.entries, t.place, w.signals
+    FROM unnest(t_run, t_seq, t_turn, t_host, t_entries) WITH ORDINALITY AS t (run, seq, turn, host, entries, place)
     JOIN $s.wfe_workflows w ON w.run = t.run
+  ), added AS (
+    INSERT INTO $s.wfe_turns (run, seq, turn, at, host, entries)
+    SELECT run, seq, turn, v_now, host, entries FROM item t
     WHERE t.seq = 0 OR EXISTS (SELECT FROM $s.wfe_turns b WHERE b.run = t.run AND b.seq = t.seq - 1)
-    ORDER BY t.run
+    ORDER BY run
     ON CONFLICT (run, seq) DO NOTHING RETURNING run
   )
-  SELECT coalesce(array_agg(run), '{}') INTO v_applied FROM added;
+  SELECT (SELECT coalesce(array_agg(run), '{}') FROM added), (SELECT array_agg(signals ORDER BY place) FROM item)
+  INTO v_applied, v_signals;
+  v_all := cardinality(v_applied) = cardinality(t_run);
+  IF NOT v_all THEN
+    SELECT json_agg(json_build_array(t.place, (
+      SELECT s.turn FROM $s.wfe_turns s JOIN $s.wfe_workflows w ON w.run = s.run WHERE s.run = t.run AND s.seq = t.seq
+    ), EXISTS (SELECT FROM $s.wfe_workflows w WHERE w.run = t.run))) INTO v_refused
+    FROM unnest(t_run, t_seq) WITH ORDINALITY AS t (run, seq, place) WHERE NOT t.run = ANY (v_applied);
+  END IF;
 
   IF p_rest IS NOT NULL THEN
     INSERT INTO $s.wfe_checkpoints (run, seq, state)
     SELECT run, seq, state FROM json_to_recordset(p_rest -> 'checkpoints') AS i (run bigint, seq bigint, state text)
-    WHERE run = ANY (v_applied)
+    WHERE v_all OR run = ANY (v_applied)
     ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, state = excluded.state
     WHERE excluded.seq > wfe_checkpoints.seq;
 
@@ -128,7 +144,7 @@ BEGIN
     WITH read AS (
       UPDATE $s.wfe_deliveries d SET outcome = i.outcome, reason = i.reason, body = ''
       FROM json_to_recordset(p_rest -> 'reads') AS i (run bigint, number bigint, outcome text, reason text)
-      WHERE i.run = ANY (v_applied) AND d.run = i.run AND d.number = i.number AND d.outcome IS NULL
+      WHERE (v_all OR i.run = ANY (v_applied)) AND d.run = i.run AND d.number = i.number AND d.outcome IS NULL
       RETURNING d.run, d.exempt
     )
     UPDATE $s.wfe_workflows w SET limited = w.limited - r.ordinary
@@ -137,7 +153,7 @@ BEGIN
     -- Endings first: a pointer that waits again in the turn that read its event keeps the new subscription.
     DELETE FROM $s.wfe_subscriptions b
     USING json_to_recordset(p_rest -> 'unsubscribe') AS i (run bigint, pointer bigint)
-    WHERE i.run = ANY (v_applied) AND b.run = i.run AND b.pointer = i.pointer;
+    WHERE (v_all OR i.run = ANY (v_applied)) AND b.run = i.run AND b.pointer = i.pointer;
 
     IF p_rest -> 'subscribe' IS NOT NULL THEN
       WITH item AS MATERIALIZED (
@@ -145,7 +161,7 @@ BEGIN
         FROM json_to_recordset(p_rest -> 'subscribe')
           AS i (run bigint, namespace text, name text, key text, pointer bigint, after bigint)
         JOIN $s.wfe_streams s ON s.namespace = i.namespace AND s.name = i.name AND s.key = i.key
-        WHERE i.run = ANY (v_applied)
+        WHERE v_all OR i.run = ANY (v_applied)
       ), added AS (
         INSERT INTO $s.wfe_subscriptions (run, pointer, stream) SELECT DISTINCT run, pointer, stream FROM item
         ON CONFLICT DO NOTHING
@@ -154,37 +170,41 @@ BEGIN
     END IF;
 
     IF p_rest -> 'create' IS NOT NULL THEN
-      SELECT json_agg(item) INTO v_created FROM json_array_elements(p_rest -> 'create') AS i (item)
-      WHERE (item ->> 'by')::bigint = ANY (v_applied);
+      -- Places anew, since those of turns that were refused are left out.
+      SELECT json_agg(item || jsonb_build_object('place', place)) INTO v_created FROM (
+        SELECT item, row_number() OVER () AS place FROM jsonb_array_elements((p_rest -> 'create')::jsonb) AS i (item)
+        WHERE v_all OR (item ->> 'by')::bigint = ANY (v_applied)
+      ) items;
       IF v_created IS NOT NULL THEN v_created := $s.wfe_create(v_now, v_created); END IF;
     END IF;
 
     IF p_rest -> 'deliver' IS NOT NULL THEN
       -- No limit: what a turn delivers is the engine's own, and the turn cannot be taken back for a full inbox.
-      v_woken := $s.wfe_deliver_locked(v_now, (SELECT json_agg(item) FROM json_array_elements(p_rest -> 'deliver') AS i (item)
-        WHERE (item ->> 'by')::bigint = ANY (v_applied)), NULL);
+      v_woken := $s.wfe_deliver_locked(v_now, (
+        SELECT json_agg(item) FROM json_array_elements(p_rest -> 'deliver') AS i (item)
+        WHERE v_all OR (item ->> 'by')::bigint = ANY (v_applied)
+      ), NULL);
+      v_signals := ARRAY(SELECT w.signals FROM unnest(t_run) WITH ORDINALITY AS t (run, place)
+        JOIN $s.wfe_workflows w ON w.run = t.run ORDER BY t.place);
     END IF;
   END IF;
 
-  IF v_rows THEN
+  IF v_rows AND v_all THEN
+    SELECT * INTO v_written, v_due FROM $s.wfe_write_locked_rows(v_now, p_format, v_behind, w_run, w_claim, w_status, w_due,
+      w_release, w_noted, w_version, w_hash, w_completed, w_waiting, w_result, w_error);
+  ELSIF v_rows THEN
     v_places := ARRAY(SELECT place FROM unnest(w_run) WITH ORDINALITY AS i (run, place) WHERE run = ANY (v_applied));
-    IF array_length(v_places, 1) = array_length(w_run, 1) THEN
-      v_written := $s.wfe_write_locked_rows(v_now, p_format, v_behind, w_run, w_claim, w_status, w_due, w_release, w_noted,
-        w_version, w_hash, w_completed, w_waiting, w_result, w_error);
-    ELSE
-      SELECT $s.wfe_write_locked_rows(v_now, p_format, v_behind, array_agg(w_run[p]), array_agg(w_claim[p]),
-        array_agg(w_status[p]), array_agg(w_due[p]), array_agg(w_release[p]), array_agg(w_noted[p]), array_agg(w_version[p]),
-        array_agg(w_hash[p]), array_agg(w_completed[p]), array_agg(w_waiting[p]), array_agg(w_result[p]), array_agg(w_error[p]))
-      INTO v_written FROM unnest(v_places) AS places (p);
-    END IF;
+    SELECT r.* INTO v_written, v_due FROM (
+      SELECT array_agg(w_run[p]) AS run, array_agg(w_claim[p]) AS claim, array_agg(w_status[p]) AS status,
+        array_agg(w_due[p]) AS due, array_agg(w_release[p]) AS release, array_agg(w_noted[p]) AS noted,
+        array_agg(w_version[p]) AS version, array_agg(w_hash[p]) AS hash, array_agg(w_completed[p]) AS completed,
+        array_agg(w_waiting[p]) AS waiting, array_agg(w_result[p]) AS result, array_agg(w_error[p]) AS error
+      FROM unnest(v_places) AS places (p)
+    ) i CROSS JOIN LATERAL $s.wfe_write_locked_rows(v_now, p_format, v_behind, i.run, i.claim, i.status, i.due, i.release,
+      i.noted, i.version, i.hash, i.completed, i.waiting, i.result, i.error) r;
   END IF;
 
-  SELECT json_agg(CASE
-      WHEN t.run = ANY (v_applied) THEN json_build_array(w.signals, w.run = ANY (v_written), w.run = ANY (v_behind), w.due_at)
-      ELSE (SELECT to_json(s.turn) FROM $s.wfe_turns s WHERE s.run = t.run AND s.seq = t.seq AND w.run IS NOT NULL)
-    END ORDER BY t.place)
-  INTO v_results
-  FROM unnest(t_run, t_seq) WITH ORDINALITY AS t (run, seq, place) LEFT JOIN $s.wfe_workflows w ON w.run = t.run;
-  RETURN json_build_object('now', v_now, 'results', v_results, 'woken', to_json(v_woken), 'created', v_created);
+  RETURN json_build_object('now', v_now, 'signals', to_json(v_signals), 'refused', v_refused, 'written', to_json(v_written),
+    'due', to_json(v_due), 'behind', to_json(v_behind), 'woken', to_json(v_woken), 'created', v_created);
 END
 $body$`;

@@ -17,53 +17,58 @@ $body$`;
 
 /**
  * Stores workflows by plain inserts; those whose id is taken are described. Takes a list of
- * \`{place, namespace, id, uid, definition, priority, tags, startAt, start, parentRun, parentPointer, turn, entries, host}\`,
- * each id once, and gives \`{created, fresh, woken, later}\`.
+ * `{place, namespace, id, uid, definition, priority, tags, startAt, start, parentRun, parentPointer, turn, entries, host}`,
+ * each id once and places from 1, and gives `{now, fresh, created}`: the runs that are new, of all in their order where no id
+ * was taken; else what is there of each as `created`.
  */
 export const create = `
 CREATE FUNCTION $s.wfe_create(p_now bigint, p_items json) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
+  v_count integer := json_array_length(p_items);
+  v_runs bigint[];
   v_new bigint[];
+  v_all boolean;
   v_created json;
-  v_count bigint;
-  v_woken json;
-  v_later boolean;
+  v_found bigint;
 BEGIN
   -- Numbers in the order of the list, rows in the order of ids: two that create the same ids wait for each other in one direction.
-  WITH item AS MATERIALIZED (
-    SELECT i.*, nextval('$s.wfe_workflows_run_seq') AS run
-    FROM json_to_recordset(p_items) AS i (namespace text, id text, uid text, definition bigint, priority integer, tags json,
-      "startAt" bigint, start text, "parentRun" bigint, "parentPointer" bigint, turn text, entries text, host text)
-  ), added AS (
+  v_runs := ARRAY(SELECT nextval('$s.wfe_workflows_run_seq') FROM generate_series(1, v_count));
+  WITH added AS (
     INSERT INTO $s.wfe_workflows (run, due_at, definition, status, priority, created_at, updated_at, parent_run,
       parent_pointer, namespace, id, uid, tags)
-    SELECT run, coalesce("startAt", p_now), definition, 'runnable', priority, p_now, p_now, "parentRun", "parentPointer",
-      namespace, id, uid, tags::text
-    FROM item ORDER BY namespace, id
+    SELECT v_runs[place], coalesce("startAt", p_now), definition, 'runnable', priority, p_now, p_now, "parentRun",
+      "parentPointer", namespace, id, uid, tags::text
+    FROM json_to_recordset(p_items) AS i (place integer, namespace text, id text, uid text, definition bigint,
+      priority integer, tags json, "startAt" bigint, "parentRun" bigint, "parentPointer" bigint)
+    ORDER BY namespace, id
     ON CONFLICT (namespace, id) DO NOTHING RETURNING run
-  ), starts AS (
-    INSERT INTO $s.wfe_starts (run, text) SELECT run, start FROM item JOIN added USING (run)
-  ), turns AS (
-    INSERT INTO $s.wfe_turns (run, seq, turn, at, host, entries)
-    SELECT run, 0, turn, p_now, host, entries FROM item JOIN added USING (run) WHERE turn IS NOT NULL
-  ), tags AS (
-    INSERT INTO $s.wfe_tags (namespace, tag, created_at, run)
-    SELECT DISTINCT namespace, tag, p_now, run
-    FROM item JOIN added USING (run) CROSS JOIN json_array_elements_text(tags) AS t (tag)
   )
-  SELECT array_agg(run) INTO v_new FROM added;
+  SELECT coalesce(array_agg(run), '{}') INTO v_new FROM added;
+  v_all := cardinality(v_new) = v_count;
 
-  SELECT json_agg(json_build_array(w.uid = i.uid, w.run, w.uid, d.id, d.version) ORDER BY i.place), count(*)
-  INTO v_created, v_count
-  FROM json_to_recordset(p_items) AS i (place integer, namespace text, id text, uid text)
-  JOIN $s.wfe_workflows w ON w.namespace = i.namespace AND w.id = i.id
-  JOIN $s.wfe_definitions d ON d.definition = w.definition;
-  -- One that was in the way has been deleted meanwhile.
-  IF v_count < json_array_length(p_items) THEN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END IF;
+  INSERT INTO $s.wfe_starts (run, text)
+  SELECT v_runs[place], start FROM json_to_recordset(p_items) AS i (place integer, start text)
+  WHERE v_all OR v_runs[place] = ANY (v_new);
+  INSERT INTO $s.wfe_turns (run, seq, turn, at, host, entries)
+  SELECT v_runs[place], 0, turn, p_now, host, entries
+  FROM json_to_recordset(p_items) AS i (place integer, turn text, entries text, host text)
+  WHERE turn IS NOT NULL AND (v_all OR v_runs[place] = ANY (v_new));
+  INSERT INTO $s.wfe_tags (namespace, tag, created_at, run)
+  SELECT DISTINCT namespace, tag, p_now, v_runs[place]
+  FROM json_to_recordset(p_items) AS i (place integer, namespace text, tags json)
+  CROSS JOIN json_array_elements_text(tags) AS t (tag)
+  WHERE tags IS NOT NULL AND (v_all OR v_runs[place] = ANY (v_new));
 
-  SELECT json_agg(run) FILTER (WHERE due_at <= p_now), coalesce(bool_or(due_at > p_now), false) INTO v_woken, v_later
-  FROM $s.wfe_workflows WHERE run = ANY (v_new);
-  RETURN json_build_object('created', v_created, 'fresh', coalesce(to_json(v_new), '[]'::json), 'woken', v_woken, 'later', v_later);
+  IF NOT v_all THEN
+    SELECT json_agg(json_build_array(w.run, w.uid, d.id, d.version) ORDER BY i.place), count(*)
+    INTO v_created, v_found
+    FROM json_to_recordset(p_items) AS i (place integer, namespace text, id text)
+    JOIN $s.wfe_workflows w ON w.namespace = i.namespace AND w.id = i.id
+    JOIN $s.wfe_definitions d ON d.definition = w.definition;
+    -- One that was in the way has been deleted meanwhile.
+    IF v_found < v_count THEN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END IF;
+  END IF;
+  RETURN json_build_object('now', p_now, 'fresh', to_json(CASE WHEN v_all THEN v_runs ELSE v_new END), 'created', v_created);
 END
 $body$`;
 

@@ -17,7 +17,7 @@ $body$`;
 
 /**
  * Gives up to so many waiters of streams that are locked and whose last events they have not been woken for, and notes in the
- * streams how far it got: those with a run above \`fan_at\`, up to \`fan_end\`; then from the beginning up to \`fan_wrap\`.
+ * streams how far it got: those with a run above `fan_at`, up to `fan_end`; then from the beginning up to `fan_wrap`.
  */
 export const fanOut = `
 CREATE FUNCTION $s.wfe_fan_out(p_streams bigint[], p_limit integer) RETURNS bigint[] LANGUAGE plpgsql $plans AS $body$
@@ -64,7 +64,7 @@ BEGIN
 END
 $body$`;
 
-/** What becomes of a stream, as \`s\`, when it gets a number: all of its subscriptions are to be woken, from where the last round is. */
+/** What becomes of a stream, as `s`, when it gets a number: all of its subscriptions are to be woken, from where the last round is. */
 const restartFanOut = `
   fan_at = CASE WHEN s.pending = 1 THEN s.fan_at ELSE 0 END,
   fan_end = NULL,
@@ -72,7 +72,7 @@ const restartFanOut = `
 
 /**
  * Stores events, numbers those that are effective, and wakes their waiters. Takes a list of
- * \`{place, namespace, name, key, id, payload, effectiveAt}\`; gives \`{published: [number or null, duplicate][], woken, changed}\`.
+ * `{place, namespace, name, key, id, payload, effectiveAt}`; gives `{published: [number or null, duplicate][], woken, changed}`.
  */
 export const publish = `
 CREATE FUNCTION $s.wfe_publish(p_now bigint, p_lock_ms integer, p_items json, p_limit integer) RETURNS json
@@ -128,7 +128,7 @@ BEGIN
 END
 $body$`;
 
-/** Publishes what committed transactions of callers have left, oldest first; gives what \`wfe_publish\` gives, or null. */
+/** Publishes what committed transactions of callers have left, oldest first; gives what `wfe_publish` gives, or null. */
 export const takeStaged = `
 CREATE FUNCTION $s.wfe_take_staged(p_now bigint, p_lock_ms integer, p_limit integer) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
@@ -150,7 +150,7 @@ BEGIN
 END
 $body$`;
 
-/** Numbers what has become effective, and wakes who is left to wake; gives \`{woken, changed}\`. */
+/** Numbers what has become effective, and wakes who is left to wake; gives `{woken, changed}`. */
 export const advanceEvents = `
 CREATE FUNCTION $s.wfe_advance_events(p_now bigint, p_lock_ms integer, p_limit integer) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
