@@ -62,6 +62,8 @@ export type {
 } from "./host/client/explain.ts";
 export type { ForkOptions } from "./host/client/fork.ts";
 export type { HostHealth, ProviderHealth } from "./host/client/health.ts";
+export type { LogLine } from "./host/client/logs.ts";
+export type { FieldsFirstLogger } from "./host/client/pino-log.ts";
 export type { HistoryItem } from "./host/client/history.ts";
 export type { SearchHealth } from "./host/client/health.ts";
 export type { SearchCount, SearchOptions } from "./host/client/search.ts";
@@ -70,6 +72,8 @@ export type { WorkflowHostOptions } from "./host/client/host-options.ts";
 export type { ListFilter, ListOptions } from "./host/client/list.ts";
 export type { Published, PublishItem, PublishOptions } from "./host/client/publish.ts";
 export type { StartItem, StartOptions } from "./host/client/start.ts";
+export { replay } from "./host/client/replay.ts";
+export type { HistoryFile, ReplayFinding } from "./host/client/replay.ts";
 export type { ImportOptions } from "./host/client/transfer.ts";
 export type { WaitOptions } from "./host/client/wait-bounds.ts";
 export type { WorkflowClient } from "./host/client/workflow-client.ts";

@@ -2,7 +2,7 @@ import type { Session } from "./session.ts";
 import type { Transactions } from "./transactions.ts";
 
 /** The newest version of the schema that this version knows. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 /**
  * Brings the schema up to date, in a transaction of its own: of many processes one does it, and one that is killed leaves

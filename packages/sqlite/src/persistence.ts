@@ -14,6 +14,7 @@ import { deliver, deliveryOutcome, unreadDeliveries } from "./deliveries.ts";
 import { FlushRepeat, isBusy, storeError } from "./errors.ts";
 import { advanceEvents, isEventDue, nextDueEvent, publishEvents, readStream } from "./events.ts";
 import type { Hints } from "./hints.ts";
+import { sqliteLogs } from "./logs.ts";
 import { turnsBackTo, turnsBetween } from "./journal.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
 import { writeRows } from "./row-write.ts";
@@ -26,6 +27,7 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints, outbox:
   const lanes: LaneCursor = new Map();
   return {
     transactionalSteps: true,
+    logs: sqliteLogs(opened),
     outbox,
 
     create: async (workflows) => {

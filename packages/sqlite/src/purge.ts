@@ -35,6 +35,7 @@ export function removeWorkflows(session: Session, before: number, limit: number)
     "wfe_ends",
     "wfe_checkpoints",
     "wfe_subscriptions",
+    "wfe_logs",
   ]) {
     session.run(`DELETE FROM ${table} ${ofRuns}`, runs);
   }

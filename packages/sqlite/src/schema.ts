@@ -76,4 +76,12 @@ export const migrations: readonly Migration[] = [
       "CREATE TABLE wfe_search_gone (run INTEGER PRIMARY KEY, revision INTEGER NOT NULL, at INTEGER NOT NULL)",
     ],
   },
+  {
+    version: 3,
+    statements: () => [
+      // What steps write, the newest of each workflow.
+      "CREATE TABLE wfe_logs (line INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL)",
+      "CREATE INDEX wfe_logs_run ON wfe_logs (run, line)",
+    ],
+  },
 ];

@@ -50,9 +50,9 @@ export interface StepContext<Data = any, Item = any, Undone = any> {
   /** In a compensation: what is being undone. Elsewhere it throws when it is read. */
   readonly undoing: Undoing<Undone>;
   readonly log: StepLog;
-  /** Tells listeners how far the step is. Best effort, not stored. */
+  /** Tells listeners how far the step is, and keeps it for `logs(id)`. Best effort. */
   progress(percent: number, message?: string): void;
-  /** Gives listeners a piece of output. Best effort, not stored. */
+  /** Gives listeners a piece of output, and keeps it for `logs(id)`. Best effort. */
   write(stream: string, chunk: string): void;
   /** Tells listeners that the step is alive. Best effort, not stored. */
   heartbeat(details?: unknown): void;

@@ -1,5 +1,6 @@
 export type { LifecycleEvent, LifecycleEventType, LifecyclePublisher } from "./lifecycle-publisher.ts";
 export type { Lease, LeaseHolder, LockProvider, ProcessIdentity } from "./lock-provider.ts";
+export type { LogStore, NewLogLine, StoredLogLine } from "./log-store.ts";
 export type {
   Awaitable,
   ClaimedWorkflow,

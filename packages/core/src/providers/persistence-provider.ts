@@ -16,6 +16,7 @@ import type {
   WorkflowRow,
   WorkflowStatus,
 } from "./records.ts";
+import type { LogStore } from "./log-store.ts";
 import type { SearchOutbox } from "./search-outbox.ts";
 
 /**
@@ -150,6 +151,9 @@ export interface PersistenceProvider {
 
   /** What a search index has to hear of. Absent where the store can feed none. */
   readonly outbox?: SearchOutbox;
+
+  /** What steps write. Absent where the store keeps none of it. */
+  readonly logs?: LogStore;
 
   /** The store's time. A provider opened with a test clock gives that clock's. */
   now(): Promise<number>;

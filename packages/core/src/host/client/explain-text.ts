@@ -4,17 +4,14 @@ import type { Explanation } from "./explain.ts";
 interface Surroundings {
   readonly parent: WorkflowRow | undefined;
   readonly reason: string | null;
-  /** Whether the definition is registered here. */
-  readonly known: boolean;
 }
 
 /** The explanation as text, for a terminal or a page. */
-export function explainText(told: Omit<Explanation, "text">, { parent, reason, known }: Surroundings): string {
+export function explainText(told: Omit<Explanation, "text">, { parent, reason }: Surroundings): string {
   const lines = [
     `Workflow \`${told.id}\` (${told.definitionId}, version ${told.version}) is ${told.status}${reasonOf(reason)}.`,
   ];
   if (parent !== undefined) lines.push(`It is a child of \`${parent.id}\`, which is ${parent.status}.`);
-  if (!known) lines.push("Its definition is not registered here, so names of steps are their ids.");
   lines.push("", "What happened:", ...told.happened.map(({ at, text }) => `  ${time(at)}  ${text}`));
   if (told.failures.length > 0) {
     lines.push("", "Why:");

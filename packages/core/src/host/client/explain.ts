@@ -1,4 +1,3 @@
-import type { WorkflowDefinition } from "../../definition/definition.ts";
 import { FactsReader, indexesAround, type JournalFacts } from "../../engine/failures.ts";
 import { decodeEntries, isFinal, reviveError, stepsOf, type Entry, type StoredError } from "../../engine/index.ts";
 import { executionId, rootPointer, type Pointer, type WorkflowState } from "../../engine/state.ts";
@@ -89,9 +88,8 @@ async function tell(
   const { facts, happened } = await readJournal(shared, row);
   const { state } = folded;
   const begun = state.seq >= 0;
-  const definition = shared.core.registry.get(row.definitionId, begun ? state.identity.version : row.version);
   const failures = await failuresOf(shared, namespace, facts, state, depth);
-  const waitsFor = begun ? waitsOf(shared, row, state, definition) : [waitsForHost(shared, row)];
+  const waitsFor = begun ? waitsOf(shared, row, state) : [waitsForHost(shared, row)];
   const parentId = begun ? state.identity.parent?.workflowId : decodeStartRecord(row.startText).parentId;
   const parent = parentId === undefined ? undefined : await shared.store.find({ namespace, id: parentId });
   const actions = begun ? actionsOf(id, state, facts, failures, waitsFor, parent) : [];
@@ -112,7 +110,7 @@ async function tell(
   };
   return {
     ...explanation,
-    text: explainText(explanation, { parent, reason: state.reason, known: definition !== undefined }),
+    text: explainText(explanation, { parent, reason: state.reason }),
   };
 }
 
@@ -260,12 +258,7 @@ function waitsForHost({ core }: ClientShared, row: WorkflowRow): ExplainedWait {
   };
 }
 
-function waitsOf(
-  shared: ClientShared,
-  row: WorkflowRow,
-  state: WorkflowState,
-  definition: WorkflowDefinition | undefined,
-): readonly ExplainedWait[] {
+function waitsOf(shared: ClientShared, row: WorkflowRow, state: WorkflowState): readonly ExplainedWait[] {
   if (isFinal(state)) return [];
   const waits: ExplainedWait[] = [];
   if (state.phase === "suspended")
@@ -280,7 +273,7 @@ function waitsOf(
   const unowned = row.owner === null && row.dueAt !== null && row.dueAt <= now;
   if (state.phase === "active" && unowned) waits.push(waitsForHost(shared, row));
   for (const pointer of state.pointers.values()) {
-    const wait = waitOf(state, pointer, definition);
+    const wait = waitOf(state, pointer);
     if (wait !== undefined && waits.length < mostNamed) waits.push(wait);
   }
   for (const { pointer, until } of state.stragglers.values())
@@ -294,16 +287,11 @@ function waitsOf(
   return waits;
 }
 
-function waitOf(
-  state: WorkflowState,
-  pointer: Pointer,
-  definition: WorkflowDefinition | undefined,
-): ExplainedWait | undefined {
+function waitOf(state: WorkflowState, pointer: Pointer): ExplainedWait | undefined {
   const { id, step, status, kind, wait, child, dueAt, attempt } = pointer;
   if (id === rootPointer) return undefined;
   const item = indexesAround(state, pointer.branch);
-  const name = definition?.index.places.get(step)?.node.name ?? step;
-  const where = `\`${name}\`${item.length === 0 ? "" : ` (item ${item.join(", ")})`}`;
+  const where = `\`${step}\`${item.length === 0 ? "" : ` (item ${item.join(", ")})`}`;
   const at = { stepId: step, item, until: wait?.until ?? dueAt ?? undefined };
   switch (status) {
     case "waiting":

@@ -4,6 +4,7 @@ import type { Provider } from "../../providers/provider.ts";
 import { finalStatuses, type DeliveryOutcome } from "../../providers/records.ts";
 import { telemetryHost } from "../core/telemetry-host.ts";
 import { engineTime } from "../core/engine-time.ts";
+import { LogKeeper } from "../core/log-keeper.ts";
 import type { HostCore, Runner } from "../core/host-core.ts";
 import { Offers } from "../core/offers.ts";
 import { HostLifecycle } from "../lifecycle-hub.ts";
@@ -52,6 +53,10 @@ export class HostLife {
       hostName,
       log,
       telemetry: measured,
+      logs:
+        options.keepLogs && providers.persistence.logs !== undefined
+          ? new LogKeeper(providers.persistence.logs, runtime, time.engineNow, settings.limits.logLines)
+          : undefined,
       ...time,
     };
     this.shared = {
@@ -122,6 +127,7 @@ export class HostLife {
     await Promise.allSettled(this.#inFlight);
     for (const listener of this.#stopListeners) listener();
     this.#core.telemetry?.close();
+    await this.#core.logs?.close();
     this.#core.hub.disconnect();
     const opened = await this.#opening?.then(
       () => true,

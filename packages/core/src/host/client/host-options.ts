@@ -20,6 +20,7 @@ import {
 import { consoleLog } from "./console-log.ts";
 import { checkName, describeValue } from "./names.ts";
 import { nearestName } from "./nearest-name.ts";
+import { fieldsFirst, isFieldsFirst, type FieldsFirstLogger } from "./pino-log.ts";
 import { resolveProviders } from "./resolve-providers.ts";
 
 /** Options of a `WorkflowHost`. All but `providers` may be left out. */
@@ -50,8 +51,13 @@ export interface WorkflowHostOptions {
   readonly retention?: { readonly workflows?: Duration; readonly events?: Duration };
   /** Bounds of sizes and counts; see `HostLimits` for their names and defaults. */
   readonly limits?: Partial<HostLimits>;
-  /** Where the host, and the `ctx.log` of steps, write. Default: the console, without `debug`. */
-  readonly log?: StepLog;
+  /**
+   * Where the host, and the `ctx.log` of steps, write: a logger that takes `(message, fields)`, or one such as pino, which takes the
+   * fields first. Default: the console, without `debug`.
+   */
+  readonly log?: StepLog | FieldsFirstLogger;
+  /** Whether what steps write (`ctx.write`, `ctx.progress`, `ctx.log`) is kept for `logs(id)`, bounded by `limits.logLines`. Default `true`. */
+  readonly keepLogs?: boolean;
   /** Spans and metrics, such as `otel()` of `@wfe/otel`. Default: none, at no cost. */
   readonly telemetry?: Telemetry;
   /** Names this host in histories and lifecycle events, together with a random part. Default: host name and process id. */
@@ -69,6 +75,7 @@ export interface CheckedOptions {
   readonly allowRedefine: boolean;
   readonly log: StepLog;
   readonly telemetry: Telemetry | undefined;
+  readonly keepLogs: boolean;
   readonly hostName: string;
   readonly settings: HostSettings;
 }
@@ -88,6 +95,7 @@ const known: Readonly<Record<keyof WorkflowHostOptions, true>> = {
   retention: true,
   limits: true,
   log: true,
+  keepLogs: true,
   telemetry: true,
   name: true,
   maxDeaths: true,
@@ -107,6 +115,7 @@ export function checkHostOptions(options: WorkflowHostOptions): CheckedOptions {
     allowRedefine: checkBoolean("allowRedefine", options.allowRedefine ?? false),
     log,
     telemetry: checkTelemetry(options.telemetry),
+    keepLogs: checkBoolean("keepLogs", options.keepLogs ?? true),
     hostName: hostName(options.name, runtime),
     settings: checkSettings(options),
   };
@@ -192,6 +201,7 @@ const mostOf: HostLimits = {
   inboxDeliveries: 1_000_000,
   batch: 500,
   outputLineBytes: 1024 ** 2,
+  logLines: 1_000_000,
 };
 
 function checkLimits(limits: Partial<HostLimits>): HostLimits {
@@ -218,9 +228,9 @@ function checkRuntime({ clock, runtime }: WorkflowHostOptions): Runtime {
 
 const clockMethods = ["now", "monotonic", "setTimer", "yield", "track"] as const;
 
-function checkLog(log: StepLog): StepLog {
+function checkLog(log: StepLog | FieldsFirstLogger): StepLog {
   checkMethods("log", log, ["debug", "info", "warn", "error"]);
-  return log;
+  return isFieldsFirst(log) ? fieldsFirst(log) : log;
 }
 
 function checkTelemetry(telemetry: Telemetry | undefined): Telemetry | undefined {

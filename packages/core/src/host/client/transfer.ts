@@ -42,7 +42,7 @@ export interface ImportOptions {
 }
 
 /** The first line of a file. */
-interface Header {
+export interface Header {
   readonly wfe: "workflow";
   readonly format: number;
   readonly id: string;
@@ -206,6 +206,18 @@ function taken(id: string, namespace: string): WorkflowIdConflictError {
     `there is a workflow \`${id}\` already, so nothing was imported: give the copy another id by \`{ id }\``,
     { workflowId: id, namespace },
   );
+}
+
+/** A file with its turns decoded. */
+export function readWorkflowFile(file: string | Uint8Array): {
+  readonly header: Header;
+  readonly turns: readonly { readonly seq: number; readonly at: number; readonly entries: readonly Entry[] }[];
+} {
+  const { header, turns } = readFile(file);
+  return {
+    header,
+    turns: turns.map(({ seq, at, entries }) => ({ seq, at, entries: decodeEntries(JSON.stringify(entries)) })),
+  };
 }
 
 function readFile(file: string | Uint8Array): { readonly header: Header; readonly turns: readonly TurnLine[] } {

@@ -33,6 +33,7 @@ import type { SearchFacet } from "../../providers/search-index.ts";
 import type { SearchQuery } from "../../search/query.ts";
 import { lifecycleEventTypes } from "./lifecycle-types.ts";
 import { countWorkflows, listWorkflows, type ListFilter, type ListOptions } from "./list.ts";
+import { readLogs, type LogLine } from "./logs.ts";
 import { checkName, describeValue } from "./names.ts";
 import { publish, publishAll, type PublishItem, type PublishOptions, type Published } from "./publish.ts";
 import { readStateAt, readWorkflow } from "./read-workflow.ts";
@@ -249,6 +250,14 @@ export class WorkflowClient {
       const id = await importFile(this.#shared, this.namespace, file, options, this.#actor);
       return workflowHandle(this.#shared, this.namespace, id, true);
     });
+  }
+
+  /**
+   * A page of what a workflow's steps wrote (`ctx.write`, `ctx.progress`, `ctx.log`), oldest first, also while they run: the newest
+   * 1,000 lines are kept (`limits.logLines`). What another host wrote is there a tenth of a second later.
+   */
+  logs(id: string, options: PageOptions = {}): Promise<Page<LogLine>> {
+    return this.#shared.call(() => readLogs(this.#shared, this.namespace, id, options));
   }
 
   /** A workflow as it was after turn `seq` of its history. Costs a reading of the history up to there. */

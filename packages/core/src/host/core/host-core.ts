@@ -11,6 +11,7 @@ import type { DeliveryOutcome, Run, WorkflowStatus } from "../../providers/recor
 import type { SearchIndex } from "../../providers/search-index.ts";
 import type { SearchOutbox } from "../../providers/search-outbox.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import type { LogKeeper } from "./log-keeper.ts";
 import type { HostTelemetry } from "../../telemetry/telemetry.ts";
 
 /** What all parts of a host share. `WorkflowHost` makes one; nothing else is global. */
@@ -27,6 +28,8 @@ export interface HostCore {
   /** Reads the store's time anew. The runner calls it at every heartbeat. */
   readonly syncEngineTime: () => Promise<void>;
   readonly log: StepLog;
+  /** What steps write goes to the store by it; undefined: the store keeps none of it, or is not to. */
+  readonly logs: LogKeeper | undefined;
   /** Undefined: nothing is measured, and nothing that could be is noted. */
   readonly telemetry: HostTelemetry | undefined;
 }
@@ -95,6 +98,8 @@ export interface HostLimits extends EngineLimits {
   readonly batch: number;
   /** Bytes of one `ctx.write`. */
   readonly outputLineBytes: number;
+  /** Lines that are kept of one workflow's steps: the newest. */
+  readonly logLines: number;
 }
 
 /** The options of a host, checked and complete. */
@@ -140,6 +145,7 @@ export const defaultHostLimits: Omit<HostLimits, keyof EngineLimits> = {
   inboxDeliveries: 10_000,
   batch: 500,
   outputLineBytes: 64 * 1024,
+  logLines: 1_000,
 };
 
 /** The half of a host that runs workflows. Made by `createRunner`; a host that was never started needs none. */

@@ -4,10 +4,13 @@ import { reviveError } from "../../engine/stored-error.ts";
 import type { Attempt } from "../../engine/work.ts";
 import { InvalidOptionError, StepAbortedError } from "../../errors.ts";
 import type { LifecycleEvent } from "../../providers/lifecycle-publisher.ts";
+import type { Run } from "../../providers/records.ts";
 import type { HostCore } from "../core/host-core.ts";
+import type { LogLineRecord } from "../core/log-keeper.ts";
 
 /** What a context needs of the body it belongs to. */
 export interface ContextOwner {
+  readonly run: Run;
   readonly attempt: Attempt;
   readonly core: HostCore;
   /** Made when it is first asked for: most bodies never do. */
@@ -100,17 +103,25 @@ export class BodyContext implements StepContext {
     if (typeof percent !== "number" || !(percent >= 0 && percent <= 100)) {
       throw new InvalidOptionError(`\`ctx.progress\` takes a percentage from 0 to 100, got ${String(percent)}`);
     }
-    this.#tell("step.progress", message === undefined ? { percent } : { percent, message: String(message) });
+    const told = message === undefined ? undefined : String(message);
+    this.#tell("step.progress", told === undefined ? { percent } : { percent, message: told });
+    this.#keep({ kind: "progress", percent, ...(told === undefined ? {} : { text: told }) });
   }
 
   write(stream: string, chunk: string): void {
     const { outputLineBytes } = this.#owner.core.options.limits;
-    for (const piece of pieces(String(chunk), outputLineBytes))
+    for (const piece of pieces(String(chunk), outputLineBytes)) {
       this.#tell("step.output", { stream: String(stream), chunk: piece });
+      this.#keep({ kind: "output", stream: String(stream), text: piece });
+    }
   }
 
   heartbeat(details?: unknown): void {
     this.#tell("step.progress", details === undefined ? {} : { details: copy(details, { path: "details" }) });
+  }
+
+  #keep(line: Omit<LogLineRecord, "stepId" | "executionId" | "attempt">): void {
+    keepLine(this.#owner, line);
   }
 
   #tell(type: "step.progress" | "step.output", rest: Partial<LifecycleEvent>): void {
@@ -157,9 +168,37 @@ function stepLog(owner: ContextOwner): StepLog {
   const base = { workflowId: attempt.workflow.id, stepId: attempt.node.id, attempt: attempt.attempt };
   const write =
     (level: keyof StepLog): StepLog["info"] =>
-    (message, fields) =>
+    (message, fields) => {
       core.log[level](message, fields === undefined ? base : { ...base, ...fields });
+      keepLine(owner, { kind: "log", level, text: String(message), ...(fields === undefined ? {} : storable(fields)) });
+    };
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}
+
+/** Keeps a line for whoever reads it later; an attempt that is over has nothing more to say. */
+function keepLine(owner: ContextOwner, line: Omit<LogLineRecord, "stepId" | "executionId" | "attempt">): void {
+  const { core, attempt, live, run } = owner;
+  if (!live || core.logs === undefined) return;
+  const text = line.text === undefined ? {} : { text: cut(line.text, core.options.limits.outputLineBytes) };
+  const { node, executionId } = attempt;
+  core.logs.add(run, { ...line, ...text, stepId: node.id, executionId, attempt: attempt.attempt });
+}
+
+/** The first piece; what is cut off is not kept. */
+function cut(text: string, bytes: number): string {
+  const [first = ""] = pieces(text, bytes);
+  return first;
+}
+
+const largestFields = 16 * 1024;
+
+/** Fields that cannot be stored are left away: the line itself is not. */
+function storable(fields: Record<string, unknown>): { readonly fields?: unknown } {
+  try {
+    return { fields: copy(fields, { path: "fields", maxBytes: largestFields }) };
+  } catch {
+    return {};
+  }
 }
 
 /** Cuts a text into pieces of at most so many bytes, between characters. */

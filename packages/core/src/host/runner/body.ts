@@ -3,6 +3,7 @@ import type { StepContext } from "../../definition/step-context.ts";
 import type { StepClass, StepFunction } from "../../definition/nodes.ts";
 import type { Attempt } from "../../engine/work.ts";
 import { InvalidOptionError, type AbortReason } from "../../errors.ts";
+import type { Run } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import type { HostCore, Middleware } from "../core/host-core.ts";
 import type { AttemptTelemetry } from "../../telemetry/telemetry.ts";
@@ -11,6 +12,7 @@ import type { BodyTally } from "./body-tally.ts";
 
 /** Who runs a body, and hears of its end. May be called in the middle of `begin`, when the body is synchronous. */
 export interface BodyOwner {
+  readonly run: Run;
   bodyEnded(body: Body, mode: "running" | "straggler", returned: boolean, value: unknown): void;
   bodyTimedOut(body: Body): void;
 }
@@ -47,6 +49,10 @@ export class Body implements ContextOwner {
 
   get mode(): "running" | "straggler" | "left" | "ended" {
     return this.#mode;
+  }
+
+  get run(): Run {
+    return this.#owner.run;
   }
 
   get live(): boolean {

@@ -135,6 +135,10 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
     );
   }
 
+  get run(): Run {
+    return this.#parts.parent.run;
+  }
+
   abort(reason: AbortReason): void {
     this.#body?.abort(reason);
     this.#outer?.abort(reason);

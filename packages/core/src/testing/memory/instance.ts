@@ -4,6 +4,7 @@ import type {
   NewWorkflow,
   Run,
   StoredDelivery,
+  StoredLogLine,
   StoredTurn,
   Subscription,
   WaitingFor,
@@ -46,6 +47,9 @@ export interface Instance {
   readonly inbox: Inbox;
   /** By pointer and stream. */
   readonly subscriptions: Map<string, LiveSubscription>;
+  /** What its steps wrote, and how many lines that ever were. */
+  readonly logs: StoredLogLine[];
+  logged: number;
   /** The heap of the due index that holds it, if one does. */
   heap: IndexedHeap<Instance> | undefined;
 }
@@ -105,6 +109,8 @@ export function newInstance(run: Run, workflow: NewWorkflow, now: number): Insta
     checkpoint: null,
     inbox: { last: 0, unread: new Map(), limited: 0, numbers: new Map(), outcomes: new Map() },
     subscriptions: new Map(),
+    logs: [],
+    logged: 0,
     heap: undefined,
   };
 }

@@ -9,6 +9,7 @@ import type {
 } from "../../providers/index.ts";
 import { recordFormat } from "../../providers/index.ts";
 import { commit, writeRow } from "./commit.ts";
+import { memoryLogs } from "./logs.ts";
 import { type Instance, toRow } from "./instance.ts";
 import type { Store } from "./store.ts";
 
@@ -16,6 +17,7 @@ import type { Store } from "./store.ts";
 export function memoryPersistence(opened: () => Store, outbox: SearchOutbox): PersistenceProvider {
   return {
     transactionalSteps: false,
+    logs: memoryLogs(opened),
     outbox,
 
     create: async (workflows) => {

@@ -8,6 +8,7 @@ import { inboxCases } from "./inbox-cases.ts";
 import { interleavingCases } from "./interleaving-cases.ts";
 import { listCases } from "./list-cases.ts";
 import { loadCases } from "./load-cases.ts";
+import { logCases } from "./log-cases.ts";
 import { namespaceCases } from "./namespace-cases.ts";
 import { orphanCases } from "./orphan-cases.ts";
 import { outboxCases } from "./outbox-cases.ts";
@@ -32,6 +33,7 @@ const parts = [
   interleavingCases,
   orphanCases,
   listCases,
+  logCases,
   purgeCases,
   outboxCases,
   timeCases,

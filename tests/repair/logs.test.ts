@@ -1,0 +1,98 @@
+import { workflow, WorkflowHost, type LogLine } from "@wfe/core";
+import { describe, expect, it } from "vitest";
+import { stores } from "../support/stores.ts";
+import { World } from "../support/world.ts";
+
+describe.each(stores)("logs on $name", (store) => {
+  it("give back what a step writes, also while it runs, and of all its attempts in order", async () => {
+    await using world = new World(store);
+    let open = (): void => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const definition = workflow()
+      .then(async (_, ctx) => {
+        ctx.write("stdout", "hello");
+        ctx.progress(50, "half");
+        ctx.log.warn("careful", { card: "1234", fn: () => 1 });
+        ctx.log.info("fine", { n: 1 });
+        await gate;
+        ctx.write("stderr", "bye");
+      })
+      .id("talk")
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const other = world.host();
+    const handle = await host.startWorkflow(definition, {});
+    await world.settle();
+    const texts = (items: readonly LogLine[]): unknown[] =>
+      items.map(({ kind, text, stream, level }) => [kind, stream ?? level, text]);
+    const first = [
+      ["output", "stdout", "hello"],
+      ["progress", undefined, "half"],
+      ["log", "warn", "careful"],
+      ["log", "info", "fine"],
+    ];
+    expect(texts((await host.logs(handle.id)).items)).toEqual(first);
+    // Another host sees it a moment later.
+    await world.clock.advance("1s");
+    const { items } = await other.logs(handle.id);
+    expect(items[3]).toMatchObject({ stepId: "talk", attempt: 1, fields: { n: 1 } });
+    open();
+    await world.clock.advance("1s");
+    const page = await other.logs(handle.id, { limit: 4 });
+    expect(texts((await other.logs(handle.id, { limit: 4, cursor: page.cursor ?? "" })).items)).toEqual([
+      ["output", "stderr", "bye"],
+    ]);
+    await expect(other.logs("nobody")).rejects.toMatchObject({ code: "WORKFLOW_NOT_FOUND" });
+    await expect(other.logs(handle.id, { cursor: "x" })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  });
+
+  it("are bounded, can be switched off, and outlive a flood", async () => {
+    await using world = new World(store);
+    const definition = workflow()
+      .then((_, ctx) => {
+        for (let n = 0; n < 30_000; n++) ctx.write("stdout", `${n}`);
+      })
+      .build("w", 1);
+    const host = await world.start([definition], { limits: { logLines: 50 } });
+    const handle = await host.startWorkflow(definition, {});
+    await world.clock.advance("1s");
+    await handle.result();
+    const { items } = await host.logs(handle.id);
+    expect(items.map(({ text }) => text)).toEqual(Array.from({ length: 50 }, (_, n) => `${29_950 + n}`));
+    await world.stop(host);
+
+    const quiet = await world.start([definition], { keepLogs: false });
+    const second = await quiet.startWorkflow(definition, {});
+    await second.result();
+    expect((await quiet.logs(second.id)).items).toEqual([]);
+  });
+});
+
+describe("a logger", () => {
+  it("such as pino gets its fields first, errors as `err`, and the ids of the step", async () => {
+    const lines: [string, object, string][] = [];
+    const write = (level: string) => (fields: object, message: string) => void lines.push([level, fields, message]);
+    const pino = {
+      debug: write("debug"),
+      info: write("info"),
+      warn: write("warn"),
+      error: write("error"),
+      child: () => pino,
+      bindings: () => ({}),
+    };
+    const { memory } = await import("@wfe/core/testing");
+    const error = new Error("inner");
+    const definition = workflow()
+      .then((_, ctx) => ctx.log.error("oh", { error, card: 1 }))
+      .id("talk")
+      .build("w", 1);
+    await using host = new WorkflowHost({ providers: [memory()], workflows: [definition], log: pino });
+    await host.start();
+    await (await host.startWorkflow(definition, {}, { id: "o-1" })).result();
+    expect(lines).toContainEqual([
+      "error",
+      { workflowId: "o-1", stepId: "talk", attempt: 1, err: error, card: 1 },
+      "oh",
+    ]);
+  });
+});
