@@ -32,6 +32,7 @@ const longOptions: Readonly<Record<string, string>> = {
   "--programs": "WFE_PROGRAMS",
   "--minutes": "WFE_MINUTES",
   "--store": "WFE_STORE",
+  "--mutations": "WFE_MUTATIONS",
   "--seed": "WFE_SEED",
 };
 

@@ -16,6 +16,8 @@ export interface LongRun {
   readonly schedules: number;
   /** Random programs that are compared with the model. */
   readonly programs: number;
+  /** Workflow files that are changed at random. */
+  readonly mutations: number;
   /** What goes on for a time and not for a number of times: the soak, and many clients at once. */
   readonly minutes: number;
 }
@@ -27,6 +29,7 @@ export const longRun: LongRun = {
   cuts: numberFrom("WFE_CUTS", 1000),
   schedules: numberFrom("WFE_SCHEDULES", 20_000),
   programs: numberFrom("WFE_PROGRAMS", 5000),
+  mutations: numberFrom("WFE_MUTATIONS", 20_000),
   minutes: numberFrom("WFE_MINUTES", 1),
 };
 

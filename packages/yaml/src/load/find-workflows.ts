@@ -39,7 +39,7 @@ export function findWorkflows(file: Located, problems: Problems): readonly Part[
 }
 
 function listed(value: Located, key: string, problems: Problems): readonly Located[] {
-  if (value.kind === "list" && value.items.length > 0) return value.items;
+  if (value.kind === "list" && (value.items.length > 0 || key === "include")) return value.items;
   problems.add("wrong-value", headOf(value), `expected a list under \`${key}\``);
   return [];
 }
