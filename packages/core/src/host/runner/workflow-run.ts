@@ -101,6 +101,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   /** When the turn under way was given to the committer; noted only where somebody measures. */
   #tookOffAt = 0;
   #broken = false;
+  /** Whether it is being put aside. */
+  #quarantined = false;
   /** Whether a turn of this object has been stored. */
   #hasAppended = false;
   /** Whether it is at the gate of suspects, or beyond. */
@@ -692,7 +694,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #quarantine(thrown: unknown): void {
     const { core } = this.#context;
     const row = this.#row;
-    if (row === undefined) return this.#drop("conflict", false);
+    // Where that cannot be written either, the next heartbeat finds it in nobody's hand: to write it again at once would never end.
+    if (row === undefined || this.#quarantined) return this.#drop("conflict", false);
+    this.#quarantined = true;
     core.log.error("a workflow's records cannot be used; it is left alone, others go on", {
       workflowId: row.id,
       run: this.run,

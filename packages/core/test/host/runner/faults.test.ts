@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { WorkflowDefinition } from "../../../src/definition/definition.ts";
+import { CorruptedRecordError, type PersistenceProvider } from "../../../src/providers/index.ts";
 import { memory, TestClock } from "../../../src/testing/index.ts";
 import { define, delay, parallel, step, wait } from "./definitions.ts";
 import { faulty, type Fault } from "./faulty.ts";
@@ -50,6 +51,35 @@ describe("a store that fails", () => {
       error: { message: expect.stringContaining("odd") },
     });
     expect(pulls).toBeLessThan(5);
+  });
+
+  it("does not go round in circles where a row cannot be written, in a way that another try does not mend", async () => {
+    const sound = memory();
+    let writes = 0;
+    const writeRows = async (): Promise<never> => {
+      writes += 1;
+      // Without an end to it, nothing else in this process would run again: better a test that fails.
+      if (writes > 1_000) return new Promise(() => {});
+      throw new TypeError("odd");
+    };
+    let isDamaged = false;
+    const load: PersistenceProvider["load"] = (runs) =>
+      isDamaged ? Promise.reject(new CorruptedRecordError("damaged")) : sound.persistence!.load(runs);
+    const store = { ...sound, persistence: { ...sound.persistence!, writeRows, load } };
+    const { definition, runs } = counts();
+    const { host, clock } = await hostOf([define("waits", [wait("w", "go", "k")]), definition], { store });
+    await host.startWorkflow("waits", {});
+    await clock.advance("1m");
+    isDamaged = true;
+    await host.publishEvent("go", "k", 1);
+    await clock.advance("1m");
+    isDamaged = false;
+    expect(writes).toBeGreaterThan(0);
+    expect(writes).toBeLessThan(200);
+    const other = await host.startWorkflow(definition, {});
+    await clock.advance("1m");
+    expect(await other.get()).toMatchObject({ status: "completed" });
+    expect(runs).toEqual(["a", "b", "c"]);
   });
 
   it("runs many workflows to their end when any call may fail, before or after it is done", async () => {
