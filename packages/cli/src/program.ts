@@ -8,6 +8,7 @@ import { addGraph } from "./commands/graph.ts";
 import { addHistory } from "./commands/history.ts";
 import { addInit } from "./commands/init.ts";
 import { addList } from "./commands/list.ts";
+import { addLogs } from "./commands/logs.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addNodes } from "./commands/nodes.ts";
 import { addResume } from "./commands/resume.ts";
@@ -36,6 +37,7 @@ const commands: readonly ((program: Command, surroundings: Surroundings) => void
   addInit,
   addList,
   addShow,
+  addLogs,
   addHistory,
   addRetry,
   addControl,

@@ -17,7 +17,7 @@ workflow:
 ${Array.from({ length: 10 }, (_, index) => {
   const number = index + 1;
   const wait = number === 7 ? "; while [ ! -f go ]; do sleep 0.05; done" : "";
-  return `    - name: step-${number}\n      run: echo ${number} >> log.txt${wait}`;
+  return `    - name: step-${number}\n      run: echo at ${number}; echo ${number} >> log.txt${wait}`;
 }).join("\n")}
 `;
 
@@ -57,8 +57,12 @@ workflow:
     await vi.waitFor(() => expect(readFileSync(desk.path("log.txt"), "utf8")).toContain("7"), 20_000);
     killed.kill("SIGKILL");
     await killed.ended;
+    const logs = desk.start(["logs", "t", "--follow"]);
     desk.file("go", "");
     const { code, stderr } = await desk.wfe("resume", "t");
+    expect((await logs.ended).stdout).toContain("at 7\nat 8\n");
+    expect((await desk.wfe("logs", "t")).stdout).toMatch(/at 8\nat 9\nat 10\n$/);
+    expect((await desk.wfe("logs", "t", "--step", "step-9")).stdout).toBe("at 9\n");
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("step-10: completed") });
     const log = lines(readFileSync(desk.path("log.txt"), "utf8"));
     expect(log).toEqual(["1", "2", "3", "4", "5", "6", "7", "7", "8", "9", "10"]);

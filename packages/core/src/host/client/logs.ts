@@ -1,5 +1,6 @@
 import { decode, handOut } from "../../codec/index.ts";
 import { InvalidOptionError, WorkflowNotFoundError } from "../../errors.ts";
+import { finalStatuses } from "../../providers/records.ts";
 import type { LogLineRecord } from "../core/log-keeper.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { checkId } from "./names.ts";
@@ -46,5 +47,6 @@ export async function readLogs(
   const lines = await shared.store.persistently(() => logs.read(row.run, { after, limit }));
   const last = lines.at(-1);
   const items = lines.map(({ at, lineText }) => ({ at, ...(handOut(decode(lineText)) as LogLineRecord) }));
-  return { items, cursor: last === undefined || lines.length < limit ? undefined : String(last.number) };
+  const mayGoOn = lines.length === limit || !finalStatuses.includes(row.status) || row.owner !== null;
+  return { items, cursor: mayGoOn ? String(last?.number ?? after) : undefined };
 }
