@@ -30,7 +30,9 @@ async function offered(text: string): Promise<string[]> {
 
 async function complaints(text: string): Promise<string[]> {
   const found = await service.doValidation(TextDocument.create(uri, "yaml", ++versions, text), false);
-  return found.map(({ message, range }) => `${range.start.line + 1}: ${message}`);
+  return found.map(
+    ({ message, range }) => `${range.start.line + 1}: ${typeof message === "string" ? message : message.value}`,
+  );
 }
 
 const head = "workflow:\n  id: w\n  version: 1\n  steps:\n    - name: a\n";

@@ -13,5 +13,5 @@ export type { StepCall, StepOutcome, StepPlace, StepProblem, StepType } from "./
 export { editWorkflow, saveWorkflow } from "./edit/edit-workflow.ts";
 export type { EditPath, WorkflowEdit } from "./edit/edit-workflow.ts";
 export type { HttpOptions } from "./http/http-type.ts";
-export type { JsonSchema } from "./schema/json-schema.ts";
-export { workflowJsonSchema } from "./schema/json-schema.ts";
+export type { JsonSchema, StepTypeDescription } from "./schema/json-schema.ts";
+export { describeStepTypes, workflowJsonSchema } from "./schema/json-schema.ts";

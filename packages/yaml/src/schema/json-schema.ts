@@ -42,6 +42,29 @@ export function workflowJsonSchema(options: LoadOptions = {}): JsonSchema {
   };
 }
 
+/** What a file can name in `type:`, for people and tools. */
+export interface StepTypeDescription {
+  readonly type: string;
+  readonly title: string;
+  readonly description: string;
+  /** Of a step of this type, as a whole. */
+  readonly schema: JsonSchema;
+}
+
+/** All types of steps: those of the language, the built-in ones, and the application's own. `sequence` and `parallel` are told by their keys. */
+export function describeStepTypes(options: LoadOptions = {}): readonly StepTypeDescription[] {
+  const types = new TypeRegistry(builtInTypes(options), options.types ?? []);
+  const own = Object.entries(kinds).map(([type, schema]) => {
+    const made = jsonSchemaOf(schema);
+    return { type, title: String(made.title), description: String(made.description), schema: made };
+  });
+  const bodies = types.all().map((type) => {
+    const { title, description } = type;
+    return { type: type.type, title, description, schema: stepSchema(type) };
+  });
+  return [...bodies, ...own];
+}
+
 /**
  * A step, by its `type`. Not one of many: an editor offers what fits the best of many, and an unfinished step fits none.
  */
