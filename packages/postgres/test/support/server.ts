@@ -18,4 +18,4 @@ export const schemas: PostgresSchemas = new PostgresSchemas(url);
 afterAll(async () => {
   if (server !== undefined) await schemas.end();
   await admin.end();
-});
+}, 60_000);
