@@ -13,7 +13,8 @@ const oldestServer = 13;
  * leaves nothing. Rejects with an error that says what to do where the server or its schema will not do.
  */
 export async function migrate(store: Store, schema: string): Promise<void> {
-  await store.shared.use((connection) => checkServer(connection, store.target.name));
+  // On a connection of our own, which is closed where the login fails: a pool leaves the line open until the server loses patience.
+  await store.heartbeat.use((connection) => checkServer(connection, store.target.name));
   // Most find the schema as it should be, and need no rights to change it.
   const stored = await store.shared.use((connection) => storedVersion(connection, schema));
   const migrations = migrationsOf(schema);

@@ -98,7 +98,8 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
     try {
       await client.connect();
     } catch (error) {
-      client.end().catch(ignore);
+      // Where the login fails on this side, the line is still open.
+      destroy(client);
       throw error;
     }
     // It keeps the process alive only while something is asked.
