@@ -56,7 +56,7 @@ export class Bodies {
     const pointer = Number(executionId.slice(executionId.lastIndexOf(".") + 1));
     const run = audit.runs.get(id);
     const journal = run === undefined ? undefined : audit.journals.get(run);
-    if (journal?.pointers.has(pointer) !== true)
+    if (journal?.pointers.get(pointer) !== ctx.step.id)
       verdict.fail(
         "a result is stored before its successor begins",
         `${process.name} begins \`${ctx.step.id}\` of ${id} (execution ${pointer}), which the journal does not know of`,

@@ -14,8 +14,8 @@ export class JournalAudit {
   readonly entries: (readonly Entry[])[] = [];
   /** Turn ids by seq. */
   readonly turns: string[] = [];
-  /** Pointers that the journal has named. */
-  readonly pointers: Set<number> = new Set();
+  /** The steps of all pointers that have been live. */
+  readonly pointers: Map<number, string> = new Map();
   /** When its last turn was stored. */
   movedAt = 0;
   readonly #verdict: Verdict;
@@ -48,11 +48,10 @@ export class JournalAudit {
     for (const entry of entries) this.#check(entry, entries, storeNow, stream);
     this.entries.push(entries);
     this.state = evolveTurn(this.state, { seq: turn.seq, entries });
-    for (const pointer of this.state.pointers.keys()) this.pointers.add(pointer);
+    for (const { id, step } of this.state.pointers.values()) this.pointers.set(id, step);
   }
 
   #check(entry: Entry, turn: readonly Entry[], storeNow: number | undefined, stream: ReadStream): void {
-    if ("pointer" in entry) this.pointers.add(entry.pointer);
     switch (entry.kind) {
       case "step-completed":
       case "step-failed":

@@ -1,10 +1,14 @@
 import { InvalidOptionError, type Clock, type Provider } from "../../providers/index.ts";
+import { checkObject, refuseUnknown } from "../../host/client/host-options.ts";
 import { memory } from "../memory/memory.ts";
 import { drawPlan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 import { storyOf } from "./story.ts";
 import type { Violation } from "./verdict.ts";
 import { World } from "./world.ts";
+
+/** What a part of a schedule is called. */
+const partName = /^(?:(?:operation|disaster|fault):\d+|node:\w+\.\d+|order)$/;
 
 export interface SimulateOptions {
   /** A whole number from 0. The same seed is the same schedule, to the last step. */
@@ -74,9 +78,8 @@ export class SimulationError extends Error {
  * Rejects with a `SimulationError`, whose message is the shortest story that was found, and how to replay it. Takes some 10 ms.
  */
 export async function simulate(options: SimulateOptions): Promise<SimulationReport> {
+  checkOptions(options);
   const { seed } = options;
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new InvalidOptionError(`\`seed\` must be a whole number from 0, got ${String(seed)}`);
   const without = new Set(options.without);
   const trace: string[] = [];
   const world = worldOf(options, without, options.trace === true ? trace : undefined);
@@ -94,6 +97,19 @@ export async function simulate(options: SimulateOptions): Promise<SimulationRepo
     faults: Object.fromEntries([...world.network.counts, ...world.struck]),
     trace,
   };
+}
+
+function checkOptions(options: SimulateOptions): void {
+  checkObject("the options of `simulate`", options);
+  refuseUnknown("the options of `simulate`", options, ["seed", "without", "store", "shrink", "trace"]);
+  const { seed, without = [] } = options;
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new InvalidOptionError(`\`seed\` must be a whole number from 0, got ${String(seed)}`);
+  const strange = without.find((part) => !partName.test(part));
+  if (strange !== undefined)
+    throw new InvalidOptionError(
+      `\`without\`: there is no part \`${strange}\`: take the names from the story of a failure, such as \`operation:3\`, \`disaster:0\`, \`fault:17\`, \`node:d0.4\` or \`order\``,
+    );
 }
 
 async function failure(options: SimulateOptions, failed: World, violation: Violation): Promise<SimulationError> {

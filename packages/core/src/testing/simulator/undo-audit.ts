@@ -54,7 +54,8 @@ class UndoAudit {
         return this.#ended(entry.pointer);
       case "workflow-retried":
       case "workflow-forked":
-        return this.#wentBack(entry.state);
+        this.#wentBack(entry.state);
+        return undefined;
       default:
         return undefined;
     }
