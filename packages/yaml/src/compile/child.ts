@@ -1,7 +1,6 @@
 import type { Expression, OutputMap } from "@wfe/core/definition";
 import type { InputsKey, OutputKey } from "../schema/modifiers.ts";
 import { childOf, keyOf, type LocatedMap } from "../source/located.ts";
-import { suggestion } from "../source/nearest.ts";
 import type { WorkflowContext } from "./context.ts";
 import { compileInputs } from "./inputs.ts";
 import { lookUp, patchOf } from "./outputs.ts";
@@ -29,18 +28,6 @@ export function compileChild(
     );
   }
   const { siblings, base } = context;
-  if (!siblings.has(config.workflow)) {
-    const near = suggestion(config.workflow, siblings.keys());
-    if (near?.startsWith("did you mean") === true) {
-      // The host may have it; a name that is nearly one of the file's is a slip all the same.
-      context.problems.add(
-        "unknown-name",
-        childOf(configMap, "workflow") ?? configMap,
-        `there is no workflow \`${config.workflow}\` in these files`,
-        near,
-      );
-    }
-  }
   const inputs = compileInputs(context, step.inputs as InputsKey | undefined, childOf(located, "inputs"), place, {});
   const declared =
     (step.outputs as readonly OutputKey[] | undefined) ??

@@ -52,7 +52,7 @@ export function collectNames(workflow: Located, problems: Problems): StepNames {
 }
 
 /** The lists of steps that hang on a step, hooks aside. */
-export function* listsOf(step: Located): Generator<Located> {
+function* listsOf(step: Located): Generator<Located> {
   for (const key of lists) {
     const list = childOf(step, key);
     if (list !== undefined) yield list;

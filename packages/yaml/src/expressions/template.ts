@@ -16,7 +16,7 @@ export interface Template {
 
 const none: ReadonlySet<string> = new Set();
 
-export function constantTemplate(value: unknown): Template {
+function constantTemplate(value: unknown): Template {
   return { constant: true, secrets: none, evaluate: () => value };
 }
 

@@ -3,7 +3,7 @@ export type SecretSource =
   | ((name: string) => string | undefined | Promise<string | undefined>)
   | Readonly<Record<string, string>>;
 
-export const mask = "***";
+const mask = "***";
 
 /**
  * Takes secrets out of all that leaves a step. Knows values as they are, in JSON, in URLs and line by line.

@@ -54,8 +54,8 @@ export function fileCache(folder: string): StepCache {
       }
     },
     async set(key, output, expiresAt) {
+      if (hasMore(output)) return;
       const text = JSON.stringify({ key, expiresAt, output });
-      if (!isPlain(output, JSON.parse(text) as { output: unknown })) return;
       await mkdir(folder, { recursive: true });
       const file = fileOf(key);
       // Another process may write the same result: each file is whole at any time.
@@ -67,18 +67,10 @@ export function fileCache(folder: string): StepCache {
   };
 }
 
-function isPlain(output: StepOutput, read: { output: unknown }): boolean {
-  try {
-    return JSON.stringify(output) === JSON.stringify(read.output) && !hasMore(output);
-  } catch {
-    return false;
-  }
-}
-
 /** Whether a value has parts that JSON would change. */
 function hasMore(value: unknown): boolean {
   if (typeof value === "bigint" || value === undefined) return true;
-  if (typeof value === "number") return !Number.isFinite(value);
+  if (typeof value === "number") return !Number.isFinite(value) || Object.is(value, -0);
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return value.some(hasMore);
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -114,11 +114,18 @@ export class LeafStep {
     await this.prepare(config);
     const outcome = await type.run(config, call);
     const output = await this.#collect(outcome);
-    if (key !== undefined) {
-      const ttl = parseDuration(this.#parts.cache?.ttl ?? 0);
-      await this.#runner.cache.set(key, masker.value(output) as StepOutput, this.#runner.now() + ttl);
-    }
+    if (key !== undefined) await this.#keep(key, masker.value(output) as StepOutput, ctx);
     return output;
+  }
+
+  /** A result that cannot be kept is a result all the same. */
+  async #keep(key: string, output: StepOutput, ctx: StepContext): Promise<void> {
+    const ttl = parseDuration(this.#parts.cache?.ttl ?? 0);
+    try {
+      await this.#runner.cache.set(key, output, this.#runner.now() + ttl);
+    } catch (error) {
+      ctx.log.warn("the result could not be kept in the cache", { error: String(error) });
+    }
   }
 
   async #inputs(scopeOf: () => Record<string, unknown>, secret: Secrets): Promise<Bag> {

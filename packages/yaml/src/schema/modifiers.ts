@@ -13,7 +13,7 @@ export type ErrorBehaviorKey = z.infer<typeof errorBehavior>;
 
 const final = word(["fail", "suspend", "terminate", "compensate", "ignore"]);
 
-export const retry = z.strictObject({
+const retry = z.strictObject({
   interval: duration.optional().describe("Pause before the first retry; 1s by default"),
   max_retries: countFromZero.optional().describe("Retries after the first attempt; 3 by default"),
   backoff: z
@@ -28,12 +28,12 @@ export const retry = z.strictObject({
 });
 export type RetryKey = z.infer<typeof retry>;
 
-export const cancelWhen = z.strictObject({
+const cancelWhen = z.strictObject({
   when: condition,
   proceed: flag.optional().describe("Go on after it; without it its branch ends there"),
 });
 
-export const cache = z.strictObject({
+const cache = z.strictObject({
   key: scalar
     .optional()
     .describe("What a result is kept under; by default a hash of the step's configuration and inputs"),
@@ -41,7 +41,7 @@ export const cache = z.strictObject({
 });
 export type CacheKey = z.infer<typeof cache>;
 
-export const matrix = z
+const matrix = z
   .record(z.string(), z.union([z.array(z.unknown()), z.string()]))
   .meta({ expected: "names with lists of values, and `include` and `exclude`" });
 
@@ -85,7 +85,7 @@ export const ofBodies = {
   cache: cache.optional().describe("Takes the result of an earlier run with the same configuration and inputs"),
 };
 
-export const output = z.strictObject({
+const output = z.strictObject({
   name: text.min(1),
   path: text.optional().describe("A file whose text is the value, from the step's working folder"),
   json_path: text.optional().describe("A JSONPath into what the step printed"),

@@ -112,7 +112,7 @@ describe("files that are meant to hurt", () => {
     ["keys within keys", "? ".repeat(300_000), /nested deeper than 100 levels/],
     ["blocks within blocks", many(1300, (index) => `${" ".repeat(index)}a:\n`), /nested deeper than 100 levels/],
     ["anchors upon anchors", "&a ".repeat(300_000), /more than 10000 values/],
-    ["quotes that never end", `"${"\\".repeat(900_000)}`, /closing/],
+    ["quotes that never end", `"${"\\".repeat(900_000)}`, /the limit is 262144/],
     ["quotes upon quotes", "'\n".repeat(400_000), /more than 10000 values/],
     ["documents upon documents", "---\n".repeat(200_000), /more than 10000 values/],
     ["directives upon directives", "%YAML\n".repeat(150_000), /more than 10000 values/],
