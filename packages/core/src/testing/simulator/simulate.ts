@@ -75,7 +75,7 @@ export class SimulationError extends Error {
  * const report = await simulate({ seed: 7 });
  * ```
  *
- * Rejects with a `SimulationError`, whose message is the shortest story that was found, and how to replay it. Takes some 10 ms.
+ * Rejects with a `SimulationError`, whose message is the shortest story that was found, and how to replay it. Takes some 20 ms.
  */
 export async function simulate(options: SimulateOptions): Promise<SimulationReport> {
   checkOptions(options);
