@@ -48,7 +48,9 @@ export function splitLines(onLine: OnLine, limitBytes = 64 * 1024): LineSplitter
     push: (chunk) => {
       let from = 0;
       for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
-        emit(chunk.subarray(from, at + 1));
+        // The usual line at once, without a view of its bytes.
+        if (heldBytes === 0 && at - from < limitBytes) onLine(chunk.toString("utf8", from, at + 1));
+        else emit(chunk.subarray(from, at + 1));
         from = at + 1;
       }
       hold(chunk.subarray(from));

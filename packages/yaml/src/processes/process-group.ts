@@ -61,12 +61,15 @@ export function startGroup(
     },
     end: async (graceMs) => {
       if (pid === 0) return;
-      const deserters = marker === undefined ? [] : marked(marker, pid);
-      for (const deserter of deserters) send(deserter, "SIGTERM");
+      const deserters = (): number[] => (marker === undefined ? [] : marked(marker, pid));
+      for (const deserter of deserters()) send(deserter, "SIGTERM");
       if (send(-pid, "SIGTERM")) await until(() => !alive(), graceMs);
-      for (const deserter of marker === undefined ? [] : marked(marker, pid)) send(deserter, "SIGKILL");
       // A member that forks while it is killed may leave one behind: repeat until none is there.
       for (let waitMs = 1; send(-pid, "SIGKILL") && waitMs < 5_000; waitMs *= 2) await until(() => !alive(), waitMs);
+      for (let waitMs = 1, left = deserters(); left.length > 0 && waitMs < 1_000; waitMs *= 2, left = deserters()) {
+        for (const deserter of left) send(deserter, "SIGKILL");
+        await until(() => !left.some((deserter) => send(deserter, 0)), waitMs);
+      }
       guarded?.release();
     },
   };
@@ -97,9 +100,14 @@ function marked(marker: string, group: number): number[] {
   const found: number[] = [];
   for (const name of readdirSync("/proc")) {
     const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid || pid === group) continue;
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
     try {
-      if (readFileSync(`/proc/${name}/environ`, "latin1").includes(text)) found.push(pid);
+      if (!readFileSync(`/proc/${name}/environ`, "latin1").includes(text)) continue;
+      // Members get their signals as members, all at once: a shell must not see its child die before it hears of the end.
+      const [, , memberOf] = readFileSync(`/proc/${name}/stat`, "latin1")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      if (Number(memberOf) !== group) found.push(pid);
     } catch {
       // Gone meanwhile, or not ours to look at.
     }

@@ -1,3 +1,13 @@
+import {
+  arithmeticHint,
+  commandName,
+  declarations,
+  interpreters,
+  isAssignment,
+  judgeOf,
+  type Command,
+} from "./value-rules.ts";
+
 /** Where a run-time value stands in a program text. */
 export type ValuePlace =
   /** Part of a word, outside of any quotes: its reference must be quoted. */
@@ -30,16 +40,6 @@ export function scanShell(text: string, spans: readonly ValueSpan[], dialect: Sh
   return new Scanner(text, spans, dialect).scan();
 }
 
-/** A simple command, so far as it has been read. */
-interface Command {
-  /** Its words without quotes, and with U+FFFC for what only running it would tell. */
-  readonly words: string[];
-  /** The run-time values among them: which one, in which word, after what in that word. */
-  readonly values: { readonly index: number; readonly word: number; readonly prefix: string }[];
-  /** Whether these are the elements of a `name=( )`. */
-  readonly list: boolean;
-}
-
 /** A word so far: without its quotes, and with U+FFFC for what only running it would tell. */
 interface Word {
   text: string;
@@ -60,13 +60,14 @@ interface HereDocument {
 /** Where in a `case` we are: before its word, before its `in`, in patterns, in commands. */
 type CaseState = "word" | "in" | "pattern" | "body";
 
+/** As much of a word is kept: no name of a command or variable is longer. */
+const maxWord = 300;
 /** Stands in a word for what is not literal text. */
 const unknown = "\uFFFC";
 const prefixWords = new Set(["if", "then", "elif", "else", "do", "while", "until", "{", "!", "time", "coproc"]);
 /** More nesting than this is nobody's program. */
 const maxDepth = 100;
 const wordEnd = new Set([" ", "\t", "\n", ";", "&", "|", "<", ">", "(", ")"]);
-const arithmeticHint = "give it to a variable first (`n=${{ ... }}`), check that it is a number, and use that";
 const variableHint = "give it to a variable on a line before (`value=${{ ... }}`), and write `$value` here";
 
 class Scanner {
@@ -276,9 +277,7 @@ class Scanner {
           expectsCommand = false;
         } else if (plain && isName && (word === "for" || word === "select" || word === "function")) {
           expectsCommand = false;
-        } else if (isName && isAssignment(word)) {
-          expectsCommand = command.words.every(isAssignment);
-        } else expectsCommand = false;
+        } else if (!isName || !isAssignment(word)) expectsCommand = false;
       }
     }
     this.#judge(command);
@@ -370,7 +369,7 @@ class Scanner {
       else if (character === "(" && /^[A-Za-z_]\w*(\[.*\])?\+?=$/s.test(word.text)) {
         this.#at++;
         this.#list();
-        word.text += unknown;
+        append(word, unknown);
         word.plain = false;
       } else if (wordEnd.has(character)) break;
       else this.#piece(word, character);
@@ -388,20 +387,20 @@ class Scanner {
       if (this.#spanHere())
         this.#refuse("stands after a backslash, which would take its meaning", "remove the backslash");
       else {
-        if (this.#look() !== "\n") word.text += this.#look();
+        if (this.#look() !== "\n") append(word, this.#look());
         this.#at++;
       }
-    } else if (character === "'") word.text += this.#single();
+    } else if (character === "'") append(word, this.#single());
     else if (character === '"') this.#double(word);
     else if (character === "`") {
-      word.text += unknown;
+      append(word, unknown);
       this.#backticks();
     } else if (character === "$") {
       const start = this.#at;
       this.#dollar(false);
-      word.text += this.#at === start + 1 ? "$" : unknown;
+      append(word, this.#at === start + 1 ? "$" : unknown);
     } else {
-      word.text += character;
+      append(word, character);
       this.#at++;
     }
   }
@@ -409,7 +408,7 @@ class Scanner {
   /** The value that stands here, as a part of a word. */
   #value(word: Word, kind: "unquoted" | "quoted"): void {
     word.command.values.push({ index: this.#next, word: word.command.words.length, prefix: word.text });
-    word.text += unknown;
+    append(word, unknown);
     word.plain = false;
     this.#take({ kind });
   }
@@ -469,9 +468,9 @@ class Scanner {
       } else if (character === "$") {
         const dollar = this.#at;
         this.#dollar(true);
-        word.text += this.#at === dollar + 1 ? "$" : unknown;
+        append(word, this.#at === dollar + 1 ? "$" : unknown);
       } else if (character === "'") {
-        word.text += character;
+        append(word, character);
         this.#at++;
       } else this.#piece(word, character);
     }
@@ -575,8 +574,14 @@ class Scanner {
 
   /** Only brackets are counted there: quotes could hide one. */
   #quotesWithin(from: number, to: number): void {
-    if (/["'`\\]/.test(withoutSpans(this.#text.slice(from, to), this.#spans, from)))
-      this.#doubtful("quotes in arithmetic");
+    let next = this.#next;
+    for (let at = from; at < to; at++) {
+      const span = this.#spans[next];
+      if (span?.start === at) {
+        at = span.end - 1;
+        next++;
+      } else if (/["'`\\]/.test(this.#text[at] ?? "")) return this.#doubtful("quotes in arithmetic");
+    }
   }
 
   /** The offset after the `))` that closes what begins at `from`, or -1 where that is no arithmetic. */
@@ -602,11 +607,15 @@ class Scanner {
   #oldArithmetic(): void {
     if (!this.#bash) this.#doubtful("`$[`");
     let depth = 0;
+    let next = this.#next;
     let at = this.#at;
-    const text = withoutSpans(this.#text, this.#spans, 0);
-    for (; at < text.length; at++) {
-      if (text[at] === "[") depth++;
-      else if (text[at] === "]" && --depth === 0) break;
+    for (; at < this.#text.length; at++) {
+      const span = this.#spans[next];
+      if (span?.start === at) {
+        at = span.end - 1;
+        next++;
+      } else if (this.#text[at] === "[") depth++;
+      else if (this.#text[at] === "]" && --depth === 0) break;
     }
     this.#quotesWithin(this.#at, at);
     this.#skipRefusing(
@@ -733,6 +742,7 @@ class Scanner {
       this.#inputs.push({ indices: Array.from({ length: this.#next - first }, (_, index) => first + index), command });
     };
     let continued = false;
+    const body = { substituted: false };
     while (this.#at < this.#text.length) {
       const end = this.#lineEnd();
       const line = this.#text.slice(this.#at, end);
@@ -748,7 +758,7 @@ class Scanner {
           "stands in a here-document with a quoted tag, where the shell replaces nothing",
           `remove the quotes of the tag \`${delimiter}\`, and write \`\\$\` and \`\\\`\` for those that are to stay`,
         );
-      } else this.#expandingLine(end, start);
+      } else this.#expandingLine(end, body);
       continued = !quoted && /(^|[^\\])(\\\\)*\\$/.test(line);
       this.#at = Math.min(end + 1, this.#text.length);
     }
@@ -766,12 +776,12 @@ class Scanner {
     return end === -1 ? this.#text.length : end;
   }
 
-  #expandingLine(end: number, body: number): void {
+  #expandingLine(end: number, body: { substituted: boolean }): void {
     const rest = "stands in a here-document after a `$( )`, `${ }` or backquote, where its quoting cannot be relied on";
     while (this.#at < end) {
       const character = this.#look();
       if (this.#spanHere()) {
-        if (hasSubstitution(this.#text.slice(body, this.#at), this.#spans, body)) this.#refuse(rest, variableHint);
+        if (body.substituted) this.#refuse(rest, variableHint);
         else this.#take({ kind: "quoted" });
       } else if (character === "\\") {
         this.#at++;
@@ -779,7 +789,10 @@ class Scanner {
           this.#refuse("stands after a backslash, which would take its meaning", "remove the backslash");
         else if (this.#at < end) this.#at++;
       } else if (character === "$" && this.#spans[this.#next]?.start === this.#at + 1) this.#dollar(true);
-      else this.#at++;
+      else {
+        body.substituted ||= character === "`" || (character === "$" && "({[".includes(this.#look(1) || " "));
+        this.#at++;
+      }
     }
   }
 
@@ -791,146 +804,21 @@ class Scanner {
     if (name === "alias" && !this.#bash) this.#doubtful("aliases");
     if (declarations.has(name) && command.words.some((word) => /^[-+][A-Za-z]*[in]/.test(word)))
       this.#hasNumbers = true;
+    if (command.values.length === 0) return;
+    const judge = judgeOf(command);
     for (const { index, word, prefix } of command.values) {
       if (this.#places[index]?.kind === "refused") continue;
       if (isAssignment(prefix)) this.#assigned.push(index);
-      const refusal = refusalOf(command, word, prefix);
+      const refusal = judge(word, prefix);
       if (refusal !== undefined) this.#places[index] = { kind: "refused", ...refusal };
     }
   }
 }
 
+function append(word: Word, text: string): void {
+  if (word.text.length < maxWord) word.text += text.slice(0, maxWord);
+}
+
 function fresh(): Command {
   return { words: [], values: [], list: false };
-}
-
-function isAssignment(word: string): boolean {
-  return /^[A-Za-z_]\w*(\[[^\]]*\])?\+?=/.test(word);
-}
-
-/** A part of the text, from `offset` on, with blanks in place of the spans. */
-function withoutSpans(part: string, spans: readonly ValueSpan[], offset: number): string {
-  let text = "";
-  let from = 0;
-  for (const { start, end } of spans) {
-    if (start < offset || start >= offset + part.length) continue;
-    text += part.slice(from, start - offset) + " ".repeat(end - start);
-    from = end - offset;
-  }
-  return text + part.slice(from);
-}
-
-/** Whether an expanding here-document has had a substitution before a place: spans themselves are none. */
-function hasSubstitution(before: string, spans: readonly ValueSpan[], offset: number): boolean {
-  return /(^|[^\\])(\\\\)*(`|\$[({[])/s.test(withoutSpans(before, spans, offset));
-}
-
-/** The first word that is neither an assignment nor a word in front of a command. */
-function commandName(words: readonly string[]): string {
-  const index = words.findIndex((word) => !isAssignment(word) && !/^(command|builtin|exec|-[a-z]+|--)$/.test(word));
-  return words[index] ?? "";
-}
-
-/** They take names of variables, in which bash runs commands (`a[$(id)]`), or program text. */
-const readers = new Set([
-  "eval",
-  "let",
-  "trap",
-  "alias",
-  "unset",
-  "read",
-  "mapfile",
-  "readarray",
-  "getopts",
-  "wait",
-  "shopt",
-  "complete",
-  "compgen",
-  "bind",
-]);
-const declarations = new Set(["declare", "typeset", "local", "readonly", "export"]);
-const shells = /(^|\/)(sh|bash|dash|ash|ksh|mksh|zsh|fish|busybox|su)$/;
-const interpreters =
-  /(^|\/)(sh|bash|dash|ash|ksh|mksh|zsh|fish|busybox|su|node|nodejs|deno|bun|python[\d.]*|pypy[\d.]*|perl[\d.]*|ruby[\d.]*|php[\d.]*|lua[\d.]*|pwsh|osascript)$/;
-
-function refusalOf(
-  command: Command,
-  word: number,
-  prefix: string,
-): { readonly message: string; readonly hint: string } | undefined {
-  const { words } = command;
-  if (command.list) {
-    return /^\[[^\]]*$/.test(prefix)
-      ? { message: "stands in the index of an array, which is arithmetic", hint: arithmeticHint }
-      : undefined;
-  }
-  if (/^[A-Za-z_]\w*\[[^\]]*$/.test(prefix)) {
-    return { message: "stands in the index of an array, which is arithmetic", hint: arithmeticHint };
-  }
-  const name = commandName(words);
-  if (name === "[[" && words.some((each) => /^-(eq|ne|lt|le|gt|ge|v|R)$/.test(each))) {
-    return {
-      message: "stands in `[[ ]]` with an operator that reads a value as an expression and may run commands in it",
-      hint: "compare numbers with `[ ]`, or text with `==`",
-    };
-  }
-  const at = words.indexOf(name);
-  if (word <= at) return undefined;
-  if (readers.has(name)) {
-    return {
-      message: `is an argument of \`${name}\`, which reads it as program text or as the name of a variable`,
-      hint: `give it to a variable first (\`value=\${{ ... }}\`), and leave \`${name}\` out or write \`'$value'\` in its text`,
-    };
-  }
-  if (declarations.has(name)) {
-    const options = words.slice(at + 1, word).filter((each) => each.startsWith("-") || each.startsWith("+"));
-    if (!/^[A-Za-z_]\w*\+?=/.test(prefix)) {
-      return {
-        message: `is an argument of \`${name}\`, which would read a name from it`,
-        hint: `write \`${name} name=\${{ ... }}\``,
-      };
-    }
-    if (options.some((each) => /[aAin]/.test(each))) {
-      return {
-        message: `is given to a variable that \`${name}\` makes a list, a number or a reference, whose text bash reads as an expression`,
-        hint: "give it to a plain variable",
-      };
-    }
-  }
-  if ((name === "test" || name === "[") && words.some((each) => each === "-v" || each === "-R")) {
-    return {
-      message: `stands in \`${name} -v\`, which may run commands in the name it is given`,
-      hint: 'write `[ -n "${name+x}" ]`',
-    };
-  }
-  if (name === "printf" && words[at + 1]?.startsWith("-v") === true && word <= at + 2) {
-    return {
-      message: "is the name of a variable for `printf -v`, in which commands may be run",
-      hint: "write a fixed name",
-    };
-  }
-  const interpreter = words.slice(at, word).findLast((each) => interpreters.test(each));
-  if (interpreter !== undefined && isProgramText(interpreter, words, word, prefix)) {
-    return {
-      message: `stands in program text for \`${interpreter}\`, which would run what is in it`,
-      hint: "pass it as an argument: `sh -c 'echo \"$1\"' sh ${{ ... }}`",
-    };
-  }
-  return undefined;
-}
-
-/** Whether a word is what an interpreter runs because of the option before it, or within it. */
-function isProgramText(interpreter: string, words: readonly string[], word: number, prefix: string): boolean {
-  const isShell = shells.test(interpreter);
-  const option = isShell
-    ? /^[-+][A-Za-z]*c[A-Za-z]*$/
-    : /^(-[A-Za-z]*[ceEpr]|--eval|--print|--command|-command|eval)$/i;
-  if (!isShell && /^(-[A-Za-z]*[ceEpr]|--eval=|--print=)./.test(prefix + unknown)) return true;
-  for (let before = word - 1; before > words.indexOf(interpreter); before--) {
-    const each = words[before] ?? "";
-    if (option.test(each)) return true;
-    // Options may stand between, with a word of their own.
-    if (!/^[-+]/.test(each) && !/^[-+][A-Za-z]*[oO]$/.test(words[before - 1] ?? "")) return false;
-  }
-  return false;
 }

@@ -175,6 +175,26 @@ describe("a run-time value in a shell program", () => {
     },
   );
 
+  it.each([
+    "$[1] ",
+    "$((1)) ",
+    "`a` ",
+    "$(a) ",
+    "${a} ",
+    "a[1]=2 ",
+    `x '${V}' `,
+    `$((${V})) `,
+    "<(a) ",
+    "\\",
+    `\${{ 'a' }}`,
+  ])("is found in time among very many of %s", (piece) => {
+    for (const run of [piece.repeat(30_000), `cat <<E\n${`${piece}\n`.repeat(20_000)}E\n${V}`]) {
+      const before = performance.now();
+      hoistValues(`${run}\n${V}`, ["bash"]);
+      expect(performance.now() - before).toBeLessThan(5_000);
+    }
+  });
+
   it("takes a text of a megabyte in its stride", () => {
     const run = `echo 'a' "b" ${V} $(c) \${d} # e\ncat <<E\n${V}\nE\n`.repeat(10_000);
     const before = performance.now();

@@ -100,10 +100,10 @@ describe("a shell", () => {
 
   it("gives a huge output whole to the stream, and cut with a notice to the data", async () => {
     let length = 0;
-    const { stdout } = await run("yes 0123456789 | head -c 20000000", {
+    const { stdout } = await run("yes 0123456789 | head -c 4000000", {
       write: (_stream, line) => (length += line.length),
     });
-    expect(length).toBe(20_000_000);
+    expect(length).toBe(4_000_000);
     expect(stdout.length).toBeLessThan(140_000);
     expect(stdout).toMatch(/\n\[\.\.\. \d+ characters are left out here/);
   });
