@@ -1,4 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runToEnd } from "@wfe/core/testing";
@@ -166,5 +168,28 @@ workflow:
       ["step", "Build"],
       ["step", "Notify"],
     ]);
+  });
+
+  it("runs, with the address of this test", async () => {
+    const got: string[] = [];
+    const server = createServer((request, response) => {
+      request.on("data", (chunk) => got.push(String(chunk)));
+      request.on("end", () => response.end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const local = text.replace("https://hooks.slack.com/...", `http://${host}/`).replace("hooks.slack.com", host);
+      const data = (await runToEnd(parseWorkflow(local), {})) as Record<string, unknown>;
+      expect(data).toMatchObject({
+        "Lint.stdout": "clippy\n",
+        "Test.stdout": "12 passed\n",
+        "Build.exit_code": 0,
+        status: "200",
+      });
+      expect(got).toEqual(['{"text":"Deploy complete"}']);
+    } finally {
+      server.close();
+    }
   });
 });
