@@ -48,8 +48,10 @@ export interface ListenersNote {
 export interface ValkeyLifecycle extends LifecyclePublisher {
   /** Call when the connections are open. */
   readonly start: () => void;
-  /** Call when somebody has begun or ended to listen, or when notes may have been missed. */
+  /** Call when somebody has begun or ended to listen. */
   readonly listenersChanged: () => void;
+  /** Call when the connection was lost and is there again: notes may have been missed, and the server may have forgotten everything. */
+  readonly returned: () => void;
   /** Call with what comes on the channel. */
   readonly heard: (message: Buffer) => void;
   /** Call before the connections are closed. */
@@ -150,6 +152,11 @@ export function valkeyLifecycle(open: () => OpenValkey | undefined): ValkeyLifec
     },
 
     listenersChanged,
+
+    returned: () => {
+      if (listeners.size > 0) say();
+      listenersChanged();
+    },
 
     heard: (message) => {
       const sent = sentIn(message);

@@ -66,7 +66,7 @@ export function valkey(target: ValkeyTarget, options: ValkeyOptions = {}): Provi
     });
     connection.returned.add(() => {
       queue.heard(null);
-      lifecycle.listenersChanged();
+      lifecycle.returned();
     });
     const now = clock === systemClock ? () => "" : () => String(clock.now());
     current = { connection, runtime, clock, now, self: runtime.randomId() };
