@@ -18,8 +18,8 @@ export function wordsOf(text: string): readonly string[] {
 
 /** Word by word: how some letters fold depends on their neighbours (the final sigma), and those are to be the same in a query. */
 function fold(word: string): string {
-  // There and back again: what has no lower-case form of its own (`ß`, `ſ`) becomes what others write in capitals.
-  return word.toUpperCase().toLowerCase().normalize("NFC");
+  // There and back again: what has no capital of its own (`ß`, `ſ`) becomes what others write in capitals. Down first: `ẞ` is one.
+  return word.toLowerCase().toUpperCase().toLowerCase().normalize("NFC");
 }
 
 function cut(word: string): string {

@@ -11,9 +11,9 @@ import { noteProgress, noteRebuild, readNote, type SearchNote } from "../core/se
 
 /** Rows looked at for one batch: those of one workflow are one document. */
 const rowsAtOnce = 1_000;
-/** Documents of one batch, fewer while the engine has much to do. */
+/** Documents of one batch, fewer while there are workflows in hand, whose next steps wait for it. */
 const batchDocuments = 200;
-const busyBatchDocuments = 50;
+const batchBesideWork = 25;
 /** Workflows in memory at once, with all their data. */
 const loadedAtOnce = 20;
 /** Bytes of terms that make a batch large enough. */
@@ -24,7 +24,8 @@ const sliceMs = 4;
 const idleMs = 400;
 /** How often a host that does not feed the index looks whether it is to. */
 const standbyMs = 5_000;
-/** While the thread is busy, indexing takes one part of it in so many. */
+/** While there are workflows in hand indexing takes one part of this thread in so many, and still less where it is busy. */
+const share = 5;
 const busyShare = 60;
 const longestBusyPauseMs = 3_000;
 /** Above this share of its time at work, the thread is busy. */
@@ -112,8 +113,9 @@ export class SearchIndexer {
   async #work(): Promise<number> {
     const note = await this.#role();
     if (note === undefined) return standbyMs;
+    const beside = this.#inHand() > 0;
     const isBusy = this.#isBusy();
-    const limit = isBusy ? busyBatchDocuments : batchDocuments;
+    const limit = beside ? batchBesideWork : batchDocuments;
     this.#spentMs = 0;
     const rows = await this.#feed.outbox.read(rowsAtOnce);
     const byRun = Map.groupBy(rows, (row) => row.run);
@@ -122,7 +124,7 @@ export class SearchIndexer {
     const refills = note.refilled !== null && batch.length < limit;
     if (refills) await this.#refill(note, limit);
     if (batch.length < limit && !refills) return idleMs;
-    return isBusy ? Math.min(longestBusyPauseMs, this.#spentMs * busyShare) : 0;
+    return beside ? Math.min(longestBusyPauseMs, this.#spentMs * (isBusy ? busyShare : share)) : 0;
   }
 
   /** The note, where this host is the one to feed the index it names. */
@@ -223,14 +225,14 @@ export class SearchIndexer {
     await noteProgress(this.#feed, note, last);
   }
 
-  /** Whether the engine needs this thread. With a clock of its own, as in a test, there is nothing to give way to. */
+  /** Whether this thread had hardly a moment since it was asked last. A clock of its own, as in a test, has no such moments. */
   #isBusy(): boolean {
     if (this.#core.runtime.clock !== systemClock) return false;
     const now = performance.eventLoopUtilization();
     const since =
       this.#utilization === undefined ? undefined : performance.eventLoopUtilization(now, this.#utilization);
     this.#utilization = now;
-    return this.#inHand() > 0 && (since === undefined || since.utilization > busyAbove);
+    return since === undefined || since.utilization > busyAbove;
   }
 }
 
