@@ -14,6 +14,7 @@ const maxGatheredBytes = 8 * 1024 * 1024;
 /** How long a listener counts without a sign of life, and how often it gives one. */
 const listenerMs = 30_000;
 const listenerRenewMs = 10_000;
+const sayAgainMs = 500;
 
 /** Keys: the listeners. Arguments: our name, until when we listen ("" for no longer), for how long that is kept, the channel, the note. */
 const register = script(`
@@ -111,8 +112,12 @@ export function valkeyLifecycle(open: () => OpenValkey | undefined): ValkeyLifec
       [now(), self, time, 2 * listenerMs, keys.notes, JSON.stringify(note)],
     );
   };
-  // One that could not be said is said again by the timer, or is forgotten after some time.
-  const say = (): void => void sayWhetherListening().catch(dropped);
+  // That we listen is said again soon where it could not be; that we do no longer is forgotten after some time.
+  const say = (): void =>
+    void sayWhetherListening().catch(() => {
+      renewTimer?.cancel();
+      if (listeners.size > 0) renewTimer = open()?.clock.setTimer(sayAgainMs, say, { background: true });
+    });
 
   const lookForOthers = async (): Promise<void> => {
     const current = open();
