@@ -2,6 +2,7 @@
 import { fanOut } from "./fan-out.ts";
 import { latency } from "./latency.ts";
 import { longRuns } from "./long-runs.ts";
+import { postgresClaims } from "./claims.ts";
 import { postgresSteps } from "./postgres.ts";
 import { search } from "./search.ts";
 import { steps } from "./steps.ts";
@@ -17,6 +18,7 @@ const parts: Record<string, () => Promise<void>> = {
   "long-runs": longRuns,
   telemetry,
   postgres: postgresSteps,
+  claims: postgresClaims,
   search,
   yaml: yamlSteps,
 };
