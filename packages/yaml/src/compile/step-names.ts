@@ -81,6 +81,11 @@ function collectOutputs(step: Located, produced: Set<string>): boolean {
   for (const program of programs) {
     if (program?.kind === "scalar" && typeof program.value === "string") collectFromProgram(program.value, produced);
   }
+  const set = childOf(config, "set");
+  if (set?.kind === "map") for (const name of set.entries.keys()) produced.add(name);
+  if (type?.kind === "scalar" && type.value === "http") {
+    for (const name of ["status", "headers", "body", "url"]) produced.add(name);
+  }
   if (childOf(config, "file") !== undefined) return true;
   const typeName = type?.kind === "scalar" ? type.value : undefined;
   return typeof typeName === "string" && !closedTypes.has(typeName);
@@ -101,6 +106,11 @@ const closedTypes = new Set([
   "end",
   "fail",
   "log",
+  "transform",
+  "http",
+  "wait_for",
+  "wait_for_any",
+  "wait_for_all",
 ]);
 
 /** `##wfe[output name=...]`, `name=... >> $WFE_OUTPUT`, `Wfe.setOutput("name", ...)`: any word that could be a name before an `=` or in quotes. */

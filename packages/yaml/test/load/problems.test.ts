@@ -223,6 +223,11 @@ deploy.yaml:5:26: there is no type \`lgo\`
       "`y` is not an output of any of its steps",
     ],
     [
+      "an output that no transform gives",
+      "- { name: t, type: transform, config: { set: { count: 1 } } }\n- { name: a, run: x, when: { field: .outputs.coutn, equals: 1 } }",
+      "`coutn` is not an output of any of its steps | did you mean `count`?",
+    ],
+    [
       "an order of texts",
       "- { name: a, run: x, when: { field: .inputs.country, gt: 1 } }",
       "`gt` compares numbers, and this field is of type string",
