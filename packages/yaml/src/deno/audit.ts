@@ -17,6 +17,8 @@ export interface Grants {
   readonly net: readonly NetGrant[];
   readonly env: readonly string[];
   readonly run: boolean;
+  /** Hosts of modules that were fetched. */
+  readonly importHosts: readonly string[];
 }
 
 const maxBytes = 1024 * 1024;
@@ -74,6 +76,8 @@ function isGranted({ permission, value }: DeniedAccess, grants: Grants): boolean
       return value !== undefined && grants[permission].some((path) => isWithin(value, path));
     case "env":
       return value !== undefined && grants.env.includes(value);
+    case "import":
+      return value !== undefined && grants.importHosts.some((host) => value === host || value === `${host}:443`);
     case "run":
       return grants.run;
     case "net":

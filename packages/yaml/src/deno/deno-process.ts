@@ -72,6 +72,7 @@ export function startDeno(plan: LaunchPlan): DenoProcess {
   const home = join(folder, "home");
   mkdirSync(home);
   const auditFile = join(folder, "audit");
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
   let group: ProcessGroup;
   try {
     group = startGroup(
@@ -91,10 +92,11 @@ export function startDeno(plan: LaunchPlan): DenoProcess {
           NO_COLOR: "1",
         },
         stdio: ["pipe", "pipe", "pipe"],
+        cleanUp: removeFolder,
       },
     );
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder();
     throw error;
   }
   const started: DenoProcess = {
@@ -108,7 +110,7 @@ export function startDeno(plan: LaunchPlan): DenoProcess {
       await group.end(0);
       const { stdin, stdout, stderr } = group.child;
       for (const stream of [stdin, stdout, stderr]) stream?.destroy();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder();
     },
   };
   return started;

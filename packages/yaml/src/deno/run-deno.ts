@@ -129,7 +129,10 @@ async function planOf(options: DenoOptions): Promise<{ readonly plan: LaunchPlan
     modulesFolder: options.modules?.folder,
     importHosts: importHosts(options.modules?.list ?? []),
   };
-  return { plan, grants: { read, write, net, env: names, run: permissions.run === true } };
+  return {
+    plan,
+    grants: { read, write, net, env: names, run: permissions.run === true, importHosts: plan.importHosts },
+  };
 }
 
 function netGrant(entry: string): NetGrant {

@@ -25,17 +25,18 @@ for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
 
 // One for the process, like its exit handlers: it stands for the process's life, which no object of ours can see the end of.
 let guard: ChildProcess | undefined;
-const groups = new Set<number>();
+/** The groups that run, and what is to be done after each where this process ends first. */
+const groups = new Map<number, (() => void) | undefined>();
 
 /**
  * Has a process group killed should this process end without having released it: on its exit, and also when it is killed with
  * SIGKILL, by a small shell of its own that waits for that. The shell is started with the first group, keeps nobody alive, and
- * costs a megabyte.
+ * costs a megabyte. `cleanUp` is called on exit too; it is synchronous.
  */
-export function guardGroup(pid: number): GuardedGroup {
+export function guardGroup(pid: number, cleanUp?: () => void): GuardedGroup {
   if (groups.size === 0) process.on("exit", killAll);
   readyGuard();
-  groups.add(pid);
+  groups.set(pid, cleanUp);
   guard?.stdin?.write(`+ ${pid}\n`);
   return {
     release: () => {
@@ -51,15 +52,20 @@ export function readyGuard(): void {
   if (guard !== undefined && guard.exitCode === null && guard.signalCode === null && guard.stdin?.writable === true)
     return;
   guard = startGuard();
-  for (const pid of groups) guard.stdin?.write(`+ ${pid}\n`);
+  for (const pid of groups.keys()) guard.stdin?.write(`+ ${pid}\n`);
 }
 
 function killAll(): void {
-  for (const pid of groups) {
+  for (const [pid, cleanUp] of groups) {
     try {
       process.kill(-pid, "SIGKILL");
     } catch {
       // It has ended.
+    }
+    try {
+      cleanUp?.();
+    } catch {
+      // Nobody is left to be told.
     }
   }
 }

@@ -29,14 +29,14 @@ export const markerVariable = "WFE_STEP_PROCESS";
  * Starts a process in a group (and session) of its own, which dies with this process even if that is killed.
  *
  * `marker` finds descendants that opened a session of their own: on Linux, `end` kills them too, by the value of
- * {@link markerVariable} in their environment.
+ * {@link markerVariable} in their environment. `cleanUp` is called should this process exit before the group has ended.
  */
 export function startGroup(
   command: string,
   args: readonly string[],
-  options: SpawnOptions & { readonly marker?: string | undefined },
+  options: SpawnOptions & { readonly marker?: string | undefined; readonly cleanUp?: (() => void) | undefined },
 ): ProcessGroup {
-  const { marker, ...rest } = options;
+  const { marker, cleanUp, ...rest } = options;
   readyGuard();
   const child = spawn(command, args, { ...rest, detached: true });
   // Without a handler, writing to a process that has ended would throw in the host.
@@ -48,7 +48,7 @@ export function startGroup(
   // Whoever waits gets the error; nobody has to.
   exited.catch(() => {});
   const pid = child.pid ?? 0;
-  const guarded = pid === 0 ? undefined : guardGroup(pid);
+  const guarded = pid === 0 ? undefined : guardGroup(pid, cleanUp);
 
   const alive = (): boolean => pid !== 0 && send(-pid, 0);
   const group: ProcessGroup = {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -207,7 +207,7 @@ describeDeno("spare processes", () => {
        const options = { folder: "/tmp", script: "1", spares };
        await runDeno(options); await runDeno(options);
        await new Promise((resolve) => setTimeout(resolve, 300));
-       console.log(spares.size);`,
+       console.log(spares.size, process.pid);`,
     );
     const { execFile } = await import("node:child_process");
     const before = performance.now();
@@ -219,8 +219,10 @@ describeDeno("spare processes", () => {
         (error, stdout) => (error === null ? resolve(stdout) : reject(error)),
       ),
     );
-    expect(out).toBe("1\n");
+    const [size, pid] = out.trim().split(" ");
+    expect(size).toBe("1");
     expect(performance.now() - before).toBeLessThan(20_000);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith(`wfe-deno-${pid}-`))).toEqual([]);
   });
 
   it("end by themselves when nobody is there any more", async () => {
