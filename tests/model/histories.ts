@@ -1,12 +1,15 @@
 import fc from "fast-check";
 import { decodeEntries, type WorkflowState } from "../../packages/core/src/engine/index.ts";
 import type { TimedTurn } from "../../packages/core/src/engine/replay.ts";
+import type { Driver } from "../../packages/core/test/engine/driver.ts";
 import { compile, sketches, type Program } from "./generate.ts";
 import { Lockstep } from "./lockstep.ts";
 
 /** A random workflow from its beginning to its end. */
 export interface Lived {
   readonly program: Program;
+  /** Where it stands at its end. */
+  readonly driver: Driver;
   readonly turns: readonly TimedTurn[];
   /** The state that the engine had after each turn. */
   readonly states: readonly WorkflowState[];
@@ -33,6 +36,6 @@ export function* histories(runs: number, seed: number): Generator<Lived> {
     };
     lockstep.run();
     note(driver.state);
-    yield { program, turns, states };
+    yield { program, driver, turns, states };
   }
 }

@@ -96,6 +96,8 @@ export class FactsReader {
   #ending: Position | undefined;
   #causes: readonly Cause[] = [];
   #latest: Cause | undefined;
+  /** By step: its last failure. */
+  readonly #lastOf: Map<string, Cause> = new Map();
 
   facts(): JournalFacts {
     return {
@@ -173,6 +175,7 @@ export class FactsReader {
     this.#causes = [];
     this.#undone = [];
     this.#latest = undefined;
+    this.#lastOf.clear();
     this.#ofBranch.clear();
     this.#ofContainer.clear();
     this.#endingAt.clear();
@@ -189,6 +192,7 @@ export class FactsReader {
     };
     const causes = this.#ofContainer.get(pointer) ?? [own];
     this.#latest = causes[0];
+    if (causes[0] !== undefined) this.#lastOf.set(step, causes[0]);
     const branch = this.#draft.pointers.get(pointer)?.branch;
     if (branch !== undefined) this.#ofBranch.set(branch, causes);
   }
@@ -215,7 +219,8 @@ export class FactsReader {
     const withError = how === "failed" || (entry.ending.kind === "terminated" && entry.ending.error !== undefined);
     if (!withError) return;
     const causes = this.#ofContainer.get(rootPointer) ?? [];
-    const byError = how === "failed" ? undefined : this.#latest;
+    const { error } = entry.ending as { readonly error?: StoredError };
+    const byError = this.#lastOf.get(error?.stepId ?? "") ?? (how === "failed" ? undefined : this.#latest);
     this.#causes = causes.length > 0 ? causes : byError === undefined ? [] : [byError];
   }
 

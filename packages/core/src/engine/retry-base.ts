@@ -258,6 +258,8 @@ function baseOf(
   );
   const renewed = new Set(cuts.flatMap((cut) => (cut.renew ? [...(unwound.cut.get(cut.pointer) ?? [])] : [])));
   const { state, renamed } = renumber(unwound.state, renewed);
+  if (state.pointers.get(rootPointer)?.openBranches === 0)
+    return { refused: "at that point nothing was left to do: give the step to go back to by `from`" };
   const stranded = strandedAt(definition, state);
   if (stranded !== undefined) return { refused: stranded };
   const held = cuts.flatMap((cut) => (cut.runs ? [] : [...(unwound.cut.get(cut.pointer) ?? [])]));
