@@ -100,6 +100,18 @@ export function findValkey(): Promise<Found<ValkeyService>> {
   return lookFor("Valkey", async () => serviceOf(await findProgram()));
 }
 
+/**
+ * The address of a server for tests that get along with others there, each under a prefix of its own: the one that
+ * `WFE_VALKEY_URL` names, or a new one that ends with this process.
+ */
+export function findValkeyUrl(): Promise<Found<string>> {
+  return lookFor("Valkey", async () => {
+    const given = process.env["WFE_VALKEY_URL"];
+    if (given !== undefined && given !== "") return given;
+    return (await serviceOf(await findProgram()).start()).url;
+  });
+}
+
 /** Redis 7, which the provider works with as well: Debian's package. */
 export function findRedis(): Promise<Found<ValkeyService>> {
   return lookFor("Redis", async () =>

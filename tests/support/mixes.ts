@@ -4,12 +4,10 @@ import { postgres } from "@wfe/postgres";
 import { valkey } from "@wfe/valkey";
 import { PostgresSchemas } from "../services/postgres-schemas.ts";
 import { sharedPostgresIfAny } from "../services/postgres.ts";
-import { findValkey } from "../services/valkey.ts";
+import { findValkeyUrl } from "../services/valkey.ts";
 import { inSqlite, type StoreKind } from "./local-stores.ts";
 
-const found = await findValkey();
-// It ends with this process.
-const valkeyServer = await found.service?.start();
+const { service: valkeyUrl } = await findValkeyUrl();
 const postgresServer = await sharedPostgresIfAny();
 
 /** In a schema of its own. */
@@ -56,5 +54,5 @@ const alone = postgresServer === undefined ? [] : [inPostgres(postgresServer.url
 /** Stores that need servers, and the mixes of them. Those whose server cannot be had here are missing. */
 export const mixes: readonly StoreKind[] = [
   ...alone,
-  ...(valkeyServer === undefined ? [] : [inSqlite, ...alone].map((store) => withValkey(store, valkeyServer.url))),
+  ...(valkeyUrl === undefined ? [] : [inSqlite, ...alone].map((store) => withValkey(store, valkeyUrl))),
 ];
