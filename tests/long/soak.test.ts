@@ -10,7 +10,7 @@ it.each(stores)(
   "stays as large as it is under a constant load on %s: heap, memory, handles and store",
   async (store) => {
     const seed = seedOfThisRun();
-    const { earlier, later, moments, ...report } = await soak({ seed, minutes: longRun.minutes, perSecond: 20, store });
+    const { earlier, later, moments, ...report } = await soak({ seed, minutes: longRun.minutes, perSecond: 10, store });
     const figures = { earlier: middlesOf(earlier), later: middlesOf(later) };
     console.log(`soak on ${store}, seed ${seed}: ${JSON.stringify({ ...report, ...figures })}`);
     console.log(moments.map(line).join("\n"));
@@ -45,6 +45,8 @@ function middlesOf(moments: readonly Moment[]): Record<Field, number> {
     stored: middle("stored"),
     storeBytes: middle("storeBytes"),
     heapBytes: middle("heapBytes"),
+    heapTotalBytes: middle("heapTotalBytes"),
+    externalBytes: middle("externalBytes"),
     rssBytes: middle("rssBytes"),
     openFiles: middle("openFiles"),
     resources: middle("resources"),
@@ -57,7 +59,19 @@ function highest(moments: readonly Moment[], field: Field): number {
 }
 
 function line(moment: Moment): string {
-  const { minute, ended, unfinished, stored, storeBytes, heapBytes, rssBytes, openFiles, resources } = moment;
+  const {
+    minute,
+    ended,
+    unfinished,
+    stored,
+    storeBytes,
+    heapBytes,
+    heapTotalBytes,
+    externalBytes,
+    rssBytes,
+    openFiles,
+    resources,
+  } = moment;
   const megabytes = (bytes: number): string => `${(bytes / MiB).toFixed(1)} MiB`;
-  return `minute ${minute.toFixed(1)}: ${ended} ended, ${unfinished} unfinished, ${stored} stored in ${megabytes(storeBytes)}, heap ${megabytes(heapBytes)}, RSS ${megabytes(rssBytes)}, ${openFiles} files, ${resources} resources`;
+  return `minute ${minute.toFixed(1)}: ${ended} ended, ${unfinished} unfinished, ${stored} stored in ${megabytes(storeBytes)}, heap ${megabytes(heapBytes)} of ${megabytes(heapTotalBytes)} and ${megabytes(externalBytes)} outside, RSS ${megabytes(rssBytes)}, ${openFiles} files, ${resources} resources`;
 }

@@ -204,7 +204,7 @@ async function finish(directory: string, file: string, starts: readonly Acknowle
     publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }),
   });
   const workflows = [...kindNames, "child"].map((name) => kinds[name]!.definition);
-  const host = new WorkflowHost({ providers: [sqlite(file)], workflows, lease: "1s", log: quiet() });
+  await using host = new WorkflowHost({ providers: [sqlite(file)], workflows, lease: "1s", log: quiet() });
   await host.start();
   for (const { id, kind, data } of starts) {
     for (let n = 1; n <= (kind.events?.(data) ?? 0); n += 1) {
@@ -212,7 +212,16 @@ async function finish(directory: string, file: string, starts: readonly Acknowle
     }
   }
   const unfinished = { status: ["runnable", "waiting", "suspended"] as const };
-  await until({ what: "all have ended" }, async () => (await host.countWorkflows(unfinished)) === 0);
+  const standing = async (): Promise<unknown> => {
+    const { items } = await host.listWorkflows({ ...unfinished, limit: 20 });
+    return items.map(({ id, status, waitingFor, error }) => ({ id, status, waitingFor, error: error?.message }));
+  };
+  await until({ what: "all have ended", withinMs: 120_000, otherwise: standing }, async () => {
+    // The power may have failed between a suspension and its end: who asked for the one asks for the other again.
+    const { items } = await host.listWorkflows({ status: "suspended" });
+    for (const { id } of items) await (await host.resumeWorkflow(id)).applied({ timeout: "10s" }).catch(() => {});
+    return (await host.countWorkflows(unfinished)) === 0;
+  });
   await host.stop();
   await using reader = new WorkflowHost({ providers: [sqlite(file)], workflows, log: quiet() });
   const { lost, doubled, stuck, damaged } = await auditOf(store, reader, starts);

@@ -27,6 +27,9 @@ export interface Sample {
   /** In the store, ended ones that retention has not deleted yet included. */
   readonly stored: number;
   readonly heapBytes: number;
+  /** What the engine of JavaScript has taken for the heap, and what hangs on it outside. */
+  readonly heapTotalBytes: number;
+  readonly externalBytes: number;
   readonly rssBytes: number;
   readonly openFiles: number;
   /** What keeps the event loop alive, timers included. */
@@ -48,7 +51,7 @@ const kinds = mixOf({
 const host: WorkflowHost = new WorkflowHost({
   providers: store.providers(),
   workflows: [...kindNames, "child"].map((name) => kinds[name]!.definition),
-  retention: { workflows: "5s", events: "1m" },
+  retention: { workflows: "5s", events: "2m" },
   log: quiet(),
 });
 
@@ -99,13 +102,18 @@ async function checkEffects(): Promise<void> {
 serve({
   start: async () => {
     await host.start();
+    const since = performance.now();
+    // By the time that has passed, so that a machine which is late does not start fewer.
     ticking = setInterval(() => {
-      runOne().then(
-        () => (ended += 1),
-        (error: unknown) => wrong.push(String(error)),
-      );
-      if (started % perSecond === 0) checking = checking.then(checkEffects);
-    }, 1000 / perSecond);
+      // Nor does it pile up what it cannot carry: then the run fails, for it shows nothing.
+      while (started < ((performance.now() - since) / 1000) * perSecond && started - ended < perSecond * 10) {
+        runOne().then(
+          () => (ended += 1),
+          (error: unknown) => wrong.push(String(error)),
+        );
+        if (started % (perSecond * 10) === 0) checking = checking.then(checkEffects);
+      }
+    }, 500 / perSecond);
   },
   /** Starts no more, and waits for the rest. */
   drain: async () => {
@@ -120,12 +128,14 @@ serve({
     const { bodiesLeftBehind } = await host.health();
     const stored = await host.countWorkflows({});
     collectGarbage();
-    const { heapUsed, rss } = process.memoryUsage();
+    const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
     return {
       ended,
       unfinished: started - ended,
       stored,
       heapBytes: heapUsed,
+      heapTotalBytes: heapTotal,
+      externalBytes: external,
       rssBytes: rss,
       openFiles: readdirSync("/proc/self/fd").length,
       resources: process.getActiveResourcesInfo().length,
