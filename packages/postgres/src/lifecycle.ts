@@ -16,6 +16,9 @@ const listenerRenewMs = 10_000;
 /** How long a batch stays, and how long it is looked for: one that was numbered first may be committed later. */
 const keepMs = 10_000;
 
+/** Where nobody listens here, only one of so many looks is made. */
+const idleLooks = 4;
+
 export interface PostgresLifecycle extends LifecyclePublisher {
   /** Call when the store is open. */
   readonly start: () => void;
@@ -42,6 +45,7 @@ export function postgresLifecycle(opened: () => Open | undefined): PostgresLifec
   /** Batches up to this one were there before. */
   let begun: number | null = null;
   let self = "";
+  let skipped = 0;
   let looking = false;
   let lookAgain = false;
   let writing: Promise<void> = Promise.resolve();
@@ -189,7 +193,11 @@ export function postgresLifecycle(opened: () => Open | undefined): PostgresLifec
     },
 
     look: () => {
-      if (opened() !== undefined) void track(look());
+      // Where nobody listens here, all that is to be learned is whether somebody else does: that is not urgent.
+      skipped += 1;
+      if (opened() === undefined || (listeners.size === 0 && skipped < idleLooks)) return;
+      skipped = 0;
+      void track(look());
     },
 
     stop: async () => {

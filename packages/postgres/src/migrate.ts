@@ -47,7 +47,7 @@ export async function migrate(store: Store, schema: string): Promise<void> {
 }
 
 /** Rejects where the server is not one that WFE can write to. */
-export async function checkServer(connection: Querier, name: string): Promise<void> {
+async function checkServer(connection: Querier, name: string): Promise<void> {
   const [row] = await runStatement(
     connection,
     "statement",

@@ -4,7 +4,7 @@ import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { postgres } from "../src/index.ts";
 import type { PostgresSource } from "../src/index.ts";
-import { definition, event, turn, workflow } from "./support/records.ts";
+import { definition, event, turn, waitingRow, workflow } from "./support/records.ts";
 import { admin, schemas, server, url } from "./support/server.ts";
 
 const words = `source_words_${process.pid}`;
@@ -135,7 +135,7 @@ describe.skipIf(server === undefined)("events", () => {
       chunks.flatMap((chunk) => [
         subscriber.commit(
           chunk.map((run) =>
-            turn(run, 0, { subscribe: [{ pointer: 1, name: "paid", key: `${run}`, after: 0 }], row: waiting }),
+            turn(run, 0, { subscribe: [{ pointer: 1, name: "paid", key: `${run}`, after: 0 }], row: waitingRow() }),
           ),
         ),
         publisher.publish(chunk.map((run) => event({ key: `${run}` }))),
@@ -145,19 +145,6 @@ describe.skipIf(server === undefined)("events", () => {
     expect(rows.filter((loaded) => loaded?.row.dueAt === null)).toEqual([]);
   });
 });
-
-const waiting = {
-  status: "waiting",
-  dueAt: null,
-  release: true,
-  notedSignals: 0,
-  version: definition.version,
-  definitionHash: "hash",
-  completedAt: null,
-  resultText: null,
-  errorText: null,
-  waitingFor: [],
-} as const;
 
 const schemaOf = new Map<PersistenceProvider, string>();
 

@@ -43,7 +43,7 @@ export function turn(run: Run, seq: number, over: Partial<TurnCommit> = {}): Tur
   };
 }
 
-export function row(over: Partial<RowWrite> = {}): RowWrite {
+export function waitingRow(over: Partial<RowWrite> = {}): RowWrite {
   return {
     status: "waiting",
     dueAt: null,
