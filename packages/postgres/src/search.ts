@@ -123,15 +123,40 @@ async function find({ store }: Open, query: IndexQuery, page: IndexPage): Promis
           AND (s.created_at ${time} $${next}::bigint OR s.id > $${next + 1} COLLATE "C")`;
   const bound = after === undefined ? values : [...values, after.createdAt, after.id];
   const inOrder = `created_at ${order === "newest" ? "DESC" : "ASC"}, id ASC`;
+  const isRare = query.all.length + query.any.length > 0 && (await isFew(store, where, values));
   const hits = await store.readJson<SearchHit[]>(
     `SELECT json_agg(json_build_object('run', run, 'id', id, 'createdAt', created_at) ORDER BY ${inOrder})::text AS json
     FROM (
-      SELECT s.run, s.id, s.created_at FROM $s.wfe_search s WHERE ${where}${from}
+      ${
+        isRare
+          ? `SELECT s.run, s.id, s.created_at FROM (
+              SELECT s.run, s.id, s.created_at FROM $s.wfe_search s WHERE ${where}${from} OFFSET 0
+            ) s`
+          : `SELECT s.run, s.id, s.created_at FROM $s.wfe_search s WHERE ${where}${from}`
+      }
       ORDER BY ${inOrder} LIMIT $${bound.length + 1}::bigint
     ) s`,
     [...bound, limit + 1],
   );
   return { hits: (hits ?? []).slice(0, limit), more: (hits ?? []).length > limit };
+}
+
+/** Of words that it has no statistics of, PostgreSQL takes this share of the rows to have them. */
+const shareOfUnknown = 0.006;
+
+/**
+ * Whether few match, as far as the planner knows. Then they are found by the words and sorted; else the order is gone through until
+ * the page is full. Left to itself it would do that for rare words too, and go through everything.
+ */
+async function isFew(store: Open["store"], where: string, values: readonly unknown[]): Promise<boolean> {
+  const [row] = await store.read(`EXPLAIN (FORMAT JSON) SELECT 1 FROM $s.wfe_search s WHERE ${where}`, values);
+  const [all] = await store.read("SELECT reltuples::text AS rows FROM pg_class WHERE oid = to_regclass($1)", [
+    store.sql("$s.wfe_search"),
+  ]);
+  const told: unknown = row?.["QUERY PLAN"];
+  const [explained] = (typeof told === "string" ? JSON.parse(told) : told) as [{ Plan?: { "Plan Rows"?: number } }];
+  const estimate = explained?.Plan?.["Plan Rows"] ?? 0;
+  return estimate <= Math.max(1_000, Number(all?.["rows"]) * shareOfUnknown);
 }
 
 async function count({ store }: Open, query: IndexQuery, facets: readonly SearchFacet[]): Promise<SearchCounts> {
