@@ -1,3 +1,4 @@
+import { Draft } from "./draft.ts";
 import type { WorkflowDefinition } from "../definition/definition.ts";
 import {
   isInItem,
@@ -10,7 +11,7 @@ import {
 } from "./failures.ts";
 import type { RetryBase } from "./inputs.ts";
 import { renumber, strandedAt } from "./repair.ts";
-import { executionId, rootPointer } from "./state.ts";
+import { executionId, rootPointer, type WorkflowState } from "./state.ts";
 import { unwind, type Cut } from "./unwind.ts";
 
 /** Which executions are to run again. Default: what the workflow failed of, or what an error has suspended. */
@@ -31,6 +32,8 @@ interface PlannedCut extends Cut {
   readonly runs: boolean;
   /** Whether it begins as a new execution. */
   readonly renew: boolean;
+  /** An execution that begins anew: a container asks its condition, or for its items, again. */
+  readonly reopens?: number;
 }
 
 /**
@@ -238,8 +241,8 @@ function cutOfOne(
   if (state.pointers.get(pointer)?.status === "held")
     return { pointer, at: { seq: state.seq, count: Number.POSITIVE_INFINITY }, runs: true, renew: false };
   // Beyond the last retry, all that was live then has been replaced.
-  if (at.seq < episode) return { pointer: rootPointer, at, runs: true, renew: true };
-  return { pointer, at, runs: true, renew: true };
+  if (at.seq < episode) return { pointer: rootPointer, at, runs: true, renew: true, reopens: pointer };
+  return { pointer, at, runs: true, renew: true, reopens: pointer };
 }
 
 function baseOf(
@@ -257,7 +260,9 @@ function baseOf(
     cuts.map((cut) => atEnd(cut, turns)),
   );
   const renewed = new Set(cuts.flatMap((cut) => (cut.renew ? [...(unwound.cut.get(cut.pointer) ?? [])] : [])));
-  const { state, renamed } = renumber(unwound.state, renewed);
+  const { state: unwoundState, renamed } = renumber(unwound.state, renewed);
+  const reopened = cuts.flatMap(({ reopens }) => (reopens === undefined ? [] : [renamed(reopens)]));
+  const state = reopened.reduce(closed, unwoundState);
   if (state.pointers.get(rootPointer)?.openBranches === 0)
     return { refused: "at that point nothing was left to do: give the step to go back to by `from`" };
   const stranded = strandedAt(definition, state);
@@ -266,6 +271,16 @@ function baseOf(
   const frozen = new Set([...unwound.frozen].map(renamed));
   const { last, corrected } = unwound;
   return { step, state, frozen, held: new Set(held.map(renamed)), last, corrected };
+}
+
+/** A container as it stood before it opened its branches: only those that it opened at once are there. */
+function closed(state: WorkflowState, id: number): WorkflowState {
+  const pointer = state.pointers.get(id);
+  if (pointer === undefined || pointer.scope === null) return state;
+  const draft = new Draft(state);
+  for (const branch of draft.branchesOf(id)) draft.removeBranch(branch.id);
+  draft.changePointer(id, { status: "ready", scope: null, openBranches: 0, dueAt: null });
+  return draft.done();
 }
 
 /** At the end of the journal, as a position in it. */
