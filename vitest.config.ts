@@ -22,7 +22,10 @@ export default defineConfig({
       { ...shared, test: { name: "packages", testTimeout, include: ["packages/*/test/**/*.test.ts"] } },
       { ...shared, test: { name: "tests", testTimeout, include: ["tests/**/*.test.ts"], exclude: ["tests/long/**"] } },
       { ...shared, test: { name: "mixes", ...mixes, include: mixesShare } },
-      { ...shared, test: { name: "long-mixes", ...mixes, include: ["tests/scenarios/**/*.test.ts"], exclude: mixesShare } },
+      {
+        ...shared,
+        test: { name: "long-mixes", ...mixes, include: ["tests/scenarios/**/*.test.ts"], exclude: mixesShare },
+      },
       { ...shared, test: { name: "long", include: ["tests/long/**/*.test.ts"], testTimeout: 600_000 } },
     ],
   },

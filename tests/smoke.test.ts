@@ -14,7 +14,14 @@ it("loads the packages from their sources, with no build before", async () => {
   await import("@wfe/sqlite");
   await import("@wfe/yaml");
 
-  for (const name of ["@wfe/core", "@wfe/core/definition", "@wfe/core/providers", "@wfe/core/testing", "@wfe/sql", "@wfe/sqlite"]) {
+  for (const name of [
+    "@wfe/core",
+    "@wfe/core/definition",
+    "@wfe/core/providers",
+    "@wfe/core/testing",
+    "@wfe/sql",
+    "@wfe/sqlite",
+  ]) {
     expect(import.meta.resolve(name)).toMatch(/\/packages\/[a-z]+\/src\/(\w+\/)?index\.ts$/);
   }
 });

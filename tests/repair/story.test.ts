@@ -22,7 +22,10 @@ it.each(stores)(
     expect(done.filter((what) => what === "stock released")).toEqual([]);
     expect(done.slice(-2)).toEqual(["card charged", "mail sent"]);
     // A part of a child's id is random.
-    const told = scenes.map(written).join("\n").replaceAll(/order-17\/\w{6}\./gu, "order-17/4f2a9c.");
+    const told = scenes
+      .map(written)
+      .join("\n")
+      .replaceAll(/order-17\/\w{6}\./gu, "order-17/4f2a9c.");
     const text = readFileSync(page, "utf8");
     const [before = "", rest = ""] = text.split("<!-- begin of the output -->\n\n");
     const [output, after = ""] = rest.split("\n<!-- end of the output -->\n");

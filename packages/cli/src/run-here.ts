@@ -106,7 +106,7 @@ async function print(of: {
 }
 
 /** What a person types to let the run go on. */
-export function resumeCommand(id: string, { db, namespace }: StoreOptions): string {
+function resumeCommand(id: string, { db, namespace }: StoreOptions): string {
   const quoted = (text: string): string => (/^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   const store = db === undefined ? "" : ` --db ${quoted(db)}`;
   return `wfe resume ${quoted(id)}${store}${namespace === "default" ? "" : ` --namespace ${quoted(namespace)}`}`;

@@ -45,7 +45,7 @@ function plain(_key: string, value: unknown): unknown {
 }
 
 /** What a program may want to know of an error. */
-export function errorJson(error: Error): object {
+function errorJson(error: Error): object {
   const { name, message, code, stepId, attempt, workflowId } = error as Error & Record<string, unknown>;
   return { name, code, message, stepId, attempt, workflowId };
 }

@@ -8,8 +8,22 @@ export interface MetricInfo {
   readonly description: string;
 }
 
+export type MetricKey =
+  | "workflows"
+  | "inHand"
+  | "bodies"
+  | "lag"
+  | "stepDuration"
+  | "queueDelay"
+  | "timerLag"
+  | "commitDuration"
+  | "lostAppends"
+  | "takeOvers"
+  | "outboxDepth"
+  | "loopBlock";
+
 /** Everything that is measured. The names are stable: dashboards and alerts hang on them. */
-export const metrics = {
+export const metrics: Readonly<Record<MetricKey, MetricInfo>> = {
   workflows: {
     name: "wfe.workflows",
     kind: "gauge",
@@ -94,7 +108,7 @@ export const metrics = {
     attributes: [],
     description: "The longest time since the last collection for which the event loop of the process stood still",
   },
-} as const satisfies Readonly<Record<string, MetricInfo>>;
+};
 
 /** One kind of span. */
 export interface SpanInfo {
@@ -103,7 +117,9 @@ export interface SpanInfo {
   readonly description: string;
 }
 
-export const spans = {
+export type SpanKey = "step" | "turn";
+
+export const spans: Readonly<Record<SpanKey, SpanInfo>> = {
   step: {
     name: "wfe.step",
     attributes: ["wfe.workflow.id", "wfe.definition.id", "wfe.step.id", "wfe.attempt", "wfe.outcome"],
@@ -114,4 +130,4 @@ export const spans = {
     attributes: ["wfe.workflow.id", "wfe.seq", "wfe.kind", "wfe.outcome"],
     description: "A turn, from its decision until the store's answer",
   },
-} as const satisfies Readonly<Record<string, SpanInfo>>;
+};

@@ -4,7 +4,7 @@ const checkStore = `
     RAISE EXCEPTION 'another store' USING ERRCODE = 'WFE03';
   END IF;`;
 
-export const createIn = `
+export const createIn: string = `
 CREATE FUNCTION $s.wfe_create_in(p_store text, p_now bigint, p_items json) RETURNS json LANGUAGE plpgsql AS $body$
 BEGIN
   ${checkStore}
@@ -13,7 +13,7 @@ END
 $body$`;
 
 /** Gives `[number or null, duplicate]` for each. Whether a stranger publishes the same id now is found out later. */
-export const stageEvents = `
+export const stageEvents: string = `
 CREATE FUNCTION $s.wfe_stage_events(p_store text, p_items json) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_known json;

@@ -21,7 +21,7 @@ const ranked = (candidates: string): string => `
  *
  * Gives `{rows, stopped}`: the namespace at which the next claim should go on, or null.
  */
-export const claim = `
+export const claim: string = `
 CREATE FUNCTION $s.wfe_claim(p_now bigint, p_lock_ms integer, p_lease text, p_limit integer, p_ids text[], p_versions bigint[],
   p_format integer, p_runs bigint[], p_lanes integer, p_from text) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
@@ -102,7 +102,7 @@ END
 $body$`;
 
 /** Takes up to so many of these, in their order, where nobody else is at it. Gives them in the order of claiming. */
-export const take = `
+export const take: string = `
 CREATE FUNCTION $s.wfe_take(v_now bigint, p_lease text, p_limit integer, p_runs bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
@@ -121,7 +121,7 @@ END
 $body$`;
 
 /** The first lanes that have free workflows, with the due time of their first: a look-up each, past all that is in them. */
-export const lanes = `
+export const lanes: string = `
 CREATE FUNCTION $s.wfe_lanes(p_definition bigint, p_from text, p_limit integer)
 RETURNS TABLE (definition bigint, namespace text, priority integer, due_at bigint) LANGUAGE plpgsql $plans AS $body$
 #variable_conflict use_column

@@ -2,7 +2,7 @@
  * Writes rows, each where the claim is still the writer's; they are locked. `p_behind`: runs with a subscription that its stream
  * has gone beyond. Were such a workflow let go asleep, only its host would know, and might die before it acts.
  */
-export const writeRows = `
+export const writeRows: string = `
 CREATE FUNCTION $s.wfe_write_locked_rows(p_now bigint, p_format integer, p_behind bigint[], p_run bigint[], p_claim bigint[],
   p_status text[], p_due bigint[], p_release boolean[], p_noted bigint[], p_version bigint[], p_hash text[],
   p_completed bigint[], p_waiting text[], p_result text[], p_error text[], OUT o_written bigint[], OUT o_due bigint[])
@@ -44,7 +44,7 @@ END
 $body$`;
 
 /** The same for callers: gives `[run, claim, due time, whether it is due]` of those that were written. */
-export const writeRowsAlone = `
+export const writeRowsAlone: string = `
 CREATE FUNCTION $s.wfe_write_rows(p_now bigint, p_lock_ms integer, p_format integer, p_run bigint[], p_claim bigint[],
   p_status text[], p_due bigint[], p_release boolean[], p_noted bigint[], p_version bigint[], p_hash text[],
   p_completed bigint[], p_waiting text[], p_result text[], p_error text[]) RETURNS json LANGUAGE plpgsql $plans AS $body$
@@ -69,7 +69,7 @@ $body$`;
  *
  * Locks in this order, as all that writes does: streams by key, instance rows by run, journal rows, ids of new workflows.
  */
-export const commit = `
+export const commit: string = `
 CREATE FUNCTION $s.wfe_commit(p_now bigint, p_lock_ms integer, p_format integer, p_mark text,
   t_run bigint[], t_seq bigint[], t_turn text[], t_host text[], t_entries text[],
   w_run bigint[], w_claim bigint[], w_status text[], w_due bigint[], w_release boolean[], w_noted bigint[],

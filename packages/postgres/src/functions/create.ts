@@ -1,5 +1,5 @@
 /** The number of a definition, which is added where it is new. */
-export const definition = `
+export const definition: string = `
 CREATE FUNCTION $s.wfe_definition(p_id text, p_version bigint, p_hash text, p_format integer) RETURNS bigint
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
@@ -21,7 +21,7 @@ $body$`;
  * each id once and places from 1, and gives `{now, fresh, created}`: the runs that are new, of all in their order where no id
  * was taken; else what is there of each as `created`.
  */
-export const create = `
+export const create: string = `
 CREATE FUNCTION $s.wfe_create(p_now bigint, p_items json) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_count integer := json_array_length(p_items);
@@ -73,7 +73,7 @@ END
 $body$`;
 
 /** The same for callers, in a transaction of its own. */
-export const createAlone = `
+export const createAlone: string = `
 CREATE FUNCTION $s.wfe_create_alone(p_now bigint, p_lock_ms integer, p_items json) RETURNS json LANGUAGE plpgsql AS $body$
 BEGIN
   PERFORM $s.wfe_begin(p_lock_ms);

@@ -2,7 +2,7 @@
  * Puts deliveries into inboxes and wakes their workflows, whose rows are locked. Takes a list of
  * `{place, to, id, kind, body, keep, exempt}`; `p_limit` null: no limit. Gives the runs that were woken.
  */
-export const deliverLocked = `
+export const deliverLocked: string = `
 CREATE FUNCTION $s.wfe_deliver_locked(p_now bigint, p_items json, p_limit bigint) RETURNS bigint[]
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
@@ -39,7 +39,7 @@ END
 $body$`;
 
 /** The same for callers: gives `{results, woken}`, a result being a number, null (no such workflow) or false (inbox full). */
-export const deliver = `
+export const deliver: string = `
 CREATE FUNCTION $s.wfe_deliver(p_now bigint, p_lock_ms integer, p_items json, p_limit bigint) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE

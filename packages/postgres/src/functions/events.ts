@@ -1,5 +1,5 @@
 /** Makes the streams that are missing, and locks all of them: in the order of their keys, so that no two wait for each other. */
-export const lockStreams = `
+export const lockStreams: string = `
 CREATE FUNCTION $s.wfe_lock_streams(p_items json) RETURNS void LANGUAGE plpgsql $plans AS $body$
 BEGIN
   INSERT INTO $s.wfe_streams (namespace, name, key)
@@ -19,7 +19,7 @@ $body$`;
  * Gives up to so many waiters of streams that are locked and whose last events they have not been woken for, and notes in the
  * streams how far it got: those with a run above `fan_at`, up to `fan_end`; then from the beginning up to `fan_wrap`.
  */
-export const fanOut = `
+export const fanOut: string = `
 CREATE FUNCTION $s.wfe_fan_out(p_streams bigint[], p_limit integer) RETURNS bigint[] LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_stream record;
@@ -74,7 +74,7 @@ const restartFanOut = `
  * Stores events, numbers those that are effective, and wakes their waiters. Takes a list of
  * `{place, namespace, name, key, id, payload, effectiveAt}`; gives `{published: [number or null, duplicate][], woken, changed}`.
  */
-export const publish = `
+export const publish: string = `
 CREATE FUNCTION $s.wfe_publish(p_now bigint, p_lock_ms integer, p_items json, p_limit integer) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
@@ -129,7 +129,7 @@ END
 $body$`;
 
 /** Publishes what committed transactions of callers have left, oldest first; gives what `wfe_publish` gives, or null. */
-export const takeStaged = `
+export const takeStaged: string = `
 CREATE FUNCTION $s.wfe_take_staged(p_now bigint, p_lock_ms integer, p_limit integer) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
@@ -151,7 +151,7 @@ END
 $body$`;
 
 /** Numbers what has become effective, and wakes who is left to wake; gives `{woken, changed}`. */
-export const advanceEvents = `
+export const advanceEvents: string = `
 CREATE FUNCTION $s.wfe_advance_events(p_now bigint, p_lock_ms integer, p_limit integer) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
@@ -189,7 +189,7 @@ END
 $body$`;
 
 /** Deletes events numbered before; those of a stream whose waiters are still being woken stay. Gives how many. */
-export const purgeEvents = `
+export const purgeEvents: string = `
 CREATE FUNCTION $s.wfe_purge_events(p_before bigint, p_limit integer) RETURNS bigint LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_events bigint[];

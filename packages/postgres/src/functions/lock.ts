@@ -3,7 +3,7 @@ const isLive = (lease: string): string =>
   `EXISTS (SELECT FROM $s.wfe_leases WHERE lease = ${lease} AND expires_at > v_now)`;
 
 /** Takes keys for a lease where nobody else holds them; gives those that it has then. */
-export const acquire = `
+export const acquire: string = `
 CREATE FUNCTION $s.wfe_acquire(p_now bigint, p_lock_ms integer, p_keys text[], p_lease text) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE

@@ -1,5 +1,5 @@
 /** What every function that writes calls first. */
-export const begin = `
+export const begin: string = `
 CREATE FUNCTION $s.wfe_begin(p_lock_ms integer) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
   -- Each statement of a function has to see what was committed before it began. An older snapshot loses wake-ups.
@@ -17,13 +17,13 @@ END
 $body$`;
 
 /** The store's time in milliseconds; a test's clock stands in for it. */
-export const now = `
+export const now: string = `
 CREATE FUNCTION $s.wfe_now(p_now bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $body$
   SELECT coalesce(p_now, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 $body$`;
 
 /** Raises the workflows' signals and makes them due now, those that are owned too: releasing them finds it out. */
-export const wake = `
+export const wake: string = `
 CREATE FUNCTION $s.wfe_wake(p_now bigint, p_runs bigint[]) RETURNS void LANGUAGE plpgsql $plans AS $body$
 BEGIN
   IF coalesce(array_length(p_runs, 1), 0) = 0 THEN RETURN; END IF;

@@ -93,7 +93,11 @@ describe("startWorkflow", () => {
         firstTurn: null,
       },
     ]);
-    expect(decode(created[0]?.startText ?? "")).toEqual({ data: { amount: 3 }, depth: 0, startAt: created[0]?.startAt });
+    expect(decode(created[0]?.startText ?? "")).toEqual({
+      data: { amount: 3 },
+      depth: 0,
+      startAt: created[0]?.startAt,
+    });
     expect(await handle.get()).toMatchObject({ status: "runnable", data: { amount: 3 }, tags: ["eu", "vip"], seq: -1 });
   });
 
