@@ -44,7 +44,7 @@ export async function runHere({ store, definitions, terminal, options, begin }: 
     handle = await begin(host);
     const { id } = handle;
     if (options.quiet !== true) terminal.say(`workflow ${id}`);
-    const following = options.quiet === true ? undefined : await follow(host, handle, terminal);
+    const following = options.quiet === true ? undefined : await follow(host, handle, terminal, definitions);
     try {
       const timeout = options.timeout as Duration | undefined;
       const result = handle.result(timeout === undefined ? {} : { timeout });

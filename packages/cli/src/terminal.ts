@@ -14,19 +14,22 @@ export interface Terminal {
   readonly isLive: boolean;
   /** Whether lines go to the log of GitHub Actions. */
   readonly isGitHub: boolean;
+  /** How wide it is; 0 where it is no terminal. */
   readonly columns: number;
 }
 
 export function processTerminal(environment: NodeJS.ProcessEnv = process.env): Terminal {
   const isGitHub = environment["GITHUB_ACTIONS"] === "true";
+  // A terminal that does not say how wide it is says 0, and cannot be drawn on.
+  const columns = process.stderr.isTTY ? process.stderr.columns : 0;
   return {
     data: (text) => void process.stdout.write(text),
     say: (line) => void process.stderr.write(`${line}\n`),
     // Asks the stream, and NO_COLOR and FORCE_COLOR.
     style: (style, text) => styleText(style, text, { stream: process.stderr }),
-    isLive: process.stderr.isTTY && environment["TERM"] !== "dumb" && environment["CI"] === undefined && !isGitHub,
+    isLive: columns > 0 && environment["TERM"] !== "dumb" && environment["CI"] === undefined && !isGitHub,
     isGitHub,
-    columns: process.stderr.isTTY ? process.stderr.columns : 120,
+    columns,
   };
 }
 

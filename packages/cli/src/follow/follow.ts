@@ -1,4 +1,4 @@
-import type { WorkflowHandle, WorkflowHost } from "@wfe/core";
+import type { WorkflowDefinition, WorkflowHandle, WorkflowHost } from "@wfe/core";
 import type { Terminal } from "../terminal.ts";
 import { gitHubView } from "./github-view.ts";
 import { liveView } from "./live-view.ts";
@@ -14,8 +14,14 @@ export interface Following {
 }
 
 /** Shows a workflow's steps until `end` is called. */
-export async function follow(host: WorkflowHost, handle: WorkflowHandle, terminal: Terminal): Promise<Following> {
-  const board = new StepBoard();
+export async function follow(
+  host: WorkflowHost,
+  handle: WorkflowHandle,
+  terminal: Terminal,
+  definitions: readonly WorkflowDefinition[],
+): Promise<Following> {
+  const { definitionId, version } = (await host.getWorkflow(handle.id)) ?? {};
+  const board = new StepBoard(definitions.find((each) => each.id === definitionId && each.version === version));
   const view = viewFor(terminal);
   const events = handle.events();
   const told = (async () => {

@@ -76,14 +76,18 @@ function lastLine(terminal: Terminal, tail: readonly string[] | undefined): read
 
 function lineOf(terminal: Terminal, step: BoardStep, at: { readonly now: number; readonly frame: number }): string {
   const [sign, colour] = signs[step.status];
+  const indent = "  ".repeat(step.depth);
   const shown = step.status === "running" ? (spinner[at.frame % spinner.length] ?? sign) : sign;
   const took = step.beganAt === undefined ? "" : ` ${durationText((step.endedAt ?? at.now) - step.beganAt)}`;
   const attempt = step.attempt > 1 ? ` attempt ${step.attempt}` : "";
   const runs = step.runs > 1 ? ` ×${step.runs}` : "";
   const note = step.note === undefined || step.note === "" ? "" : ` ${step.note.split("\n", 1)[0]}`;
   const name = step.status === "pending" || step.status === "skipped" ? terminal.style("gray", step.name) : step.name;
-  const rest = cut(`${runs}${took}${attempt}${note}`, Math.max(10, terminal.columns - step.name.length - 4));
-  return `${terminal.style(colour, shown)} ${name}${terminal.style("gray", rest)}`;
+  const rest = cut(
+    `${runs}${took}${attempt}${note}`,
+    Math.max(10, terminal.columns - indent.length - step.name.length - 4),
+  );
+  return `${indent}${terminal.style(colour, shown)} ${name}${terminal.style("gray", rest)}`;
 }
 
 function cut(text: string, columns: number): string {

@@ -1,4 +1,4 @@
-import type { LifecycleEvent, WorkflowDetails } from "@wfe/core";
+import type { LifecycleEvent, WorkflowDefinition, WorkflowDetails } from "@wfe/core";
 
 export type BoardStatus =
   | "pending"
@@ -15,6 +15,8 @@ export type BoardStatus =
 export interface BoardStep {
   readonly id: string;
   readonly name: string;
+  /** How many containers it stands in. */
+  readonly depth: number;
   status: BoardStatus;
   attempt: number;
   /** How often it has begun anew: iterations, items. */
@@ -28,6 +30,12 @@ export interface BoardStep {
 /** How the steps of one workflow stand, told by its events. */
 export class StepBoard {
   readonly #steps: Map<string, BoardStep> = new Map();
+  readonly #definition: WorkflowDefinition | undefined;
+
+  /** `definition`: where it is known, steps are shown inside what they stand in. */
+  constructor(definition?: WorkflowDefinition) {
+    this.#definition = definition;
+  }
 
   get steps(): readonly BoardStep[] {
     return [...this.#steps.values()];
@@ -36,7 +44,7 @@ export class StepBoard {
   /** What the store says: at the beginning, and at the end, when it is what counts. */
   read(details: WorkflowDetails): void {
     for (const { id, name, status, attempt, runs } of details.steps) {
-      const step = this.#steps.get(id) ?? empty(id, name);
+      const step = this.#steps.get(id) ?? this.#empty(id, name);
       this.#steps.set(id, step);
       step.status = status === "sleeping" ? "waiting" : status;
       step.attempt = Math.max(attempt, 1);
@@ -48,7 +56,7 @@ export class StepBoard {
   tell(event: LifecycleEvent): BoardStep | undefined {
     const { stepId } = event;
     if (stepId === undefined) return undefined;
-    const step = this.#steps.get(stepId) ?? empty(stepId, event.stepName ?? stepId);
+    const step = this.#steps.get(stepId) ?? this.#empty(stepId, event.stepName ?? stepId);
     this.#steps.set(stepId, step);
     step.attempt = event.attempt ?? step.attempt;
     switch (event.type) {
@@ -86,19 +94,29 @@ export class StepBoard {
     }
     return step;
   }
-}
 
-function empty(id: string, name: string): BoardStep {
-  return {
-    id,
-    name,
-    status: "pending",
-    attempt: 1,
-    runs: 0,
-    beganAt: undefined,
-    endedAt: undefined,
-    note: undefined,
-  };
+  #empty(id: string, name: string): BoardStep {
+    return {
+      id,
+      name,
+      depth: this.#depthOf(id),
+      status: "pending",
+      attempt: 1,
+      runs: 0,
+      beganAt: undefined,
+      endedAt: undefined,
+      note: undefined,
+    };
+  }
+
+  #depthOf(id: string): number {
+    let depth = -1;
+    const places = this.#definition?.index.places;
+    for (let place = places?.get(id); place !== undefined; depth++) {
+      place = place.owner === null ? undefined : places?.get(place.owner);
+    }
+    return Math.max(0, depth);
+  }
 }
 
 /** What a waiting step's event says that it waits for. */
