@@ -34,15 +34,15 @@ describe("a file that cannot be used", () => {
   it("is refused where a newer WFE has made its schema", async () => {
     using store = new StoreFile();
     await used(store);
-    store.change("UPDATE wfe_meta SET value = '999' WHERE name = 'schema'");
+    store.change("UPDATE wfe_meta SET value = value + 900 WHERE name = 'schema'");
     await using host = hostOf(store.file);
     for (const call of [() => host.start(), () => host.startWorkflow(steps, { steps: 1, done: 0 })]) {
-      await expectRefused(call, { code: "NEWER_FORMAT", says: /schema version 999.*upgrade this process/ });
+      await expectRefused(call, { code: "NEWER_FORMAT", says: /schema version 9\d\d.*upgrade this process/ });
     }
     expect((await host.health()).ok).toBe(false);
 
     // When it has been put right the same host starts.
-    store.change("UPDATE wfe_meta SET value = '1' WHERE name = 'schema'");
+    store.change("UPDATE wfe_meta SET value = value - 900 WHERE name = 'schema'");
     await host.start();
     expect(await host.handle("first").result({ timeout: "10s" })).toEqual({ steps: 1, done: 1 });
   });
