@@ -14,7 +14,7 @@ it("makes the tables once when several processes open an empty file at the same 
     Array.from({ length: 5 }, async () => stack.use(await Child.spawn(script, { file: store.file }))),
   );
   await Promise.all(openers.map((opener) => opener.call("open")));
-  expect(store.query("SELECT value FROM wfe_meta WHERE name = 'schema'")).toEqual([{ value: "1" }]);
+  expect(store.query("SELECT value FROM wfe_meta WHERE name = 'schema'")).toEqual([{ value: "3" }]);
 });
 
 it.each([1, 2, 12, 30])(
@@ -28,6 +28,6 @@ it.each([1, 2, 12, 30])(
 
     await using next = await Child.spawn(script, { file: store.file });
     await next.call("open");
-    expect(store.query("SELECT value FROM wfe_meta WHERE name = 'schema'")).toEqual([{ value: "1" }]);
+    expect(store.query("SELECT value FROM wfe_meta WHERE name = 'schema'")).toEqual([{ value: "3" }]);
   },
 );

@@ -193,11 +193,12 @@ export function postgresPersistence(opened: () => Open, hints: Hints, outbox: Se
       const { store } = opened();
       const freed = await store.writeJson<Run[]>(
         store.shared,
-        `WITH freed AS (
+        // Chosen once, not anew for each row that a plan may ask about.
+        `WITH chosen AS MATERIALIZED (
+          SELECT run FROM $s.wfe_workflows WHERE owner = ANY ($2::text[]) ORDER BY run LIMIT $3::bigint FOR NO KEY UPDATE
+        ), freed AS (
           UPDATE $s.wfe_workflows SET claim = claim + 1, orphaned = claim + 1, owner = NULL, due_at = $s.wfe_now($1::bigint)
-          WHERE run IN (
-            SELECT run FROM $s.wfe_workflows WHERE owner = ANY ($2::text[]) ORDER BY run LIMIT $3::bigint FOR NO KEY UPDATE
-          ) RETURNING run
+          WHERE run IN (SELECT run FROM chosen) RETURNING run
         ) SELECT json_agg(run)::text AS json FROM freed`,
         [store.now, arrayOf(leases), limit],
       );

@@ -12,11 +12,12 @@ export async function removeWorkflows({ store, kept }: Open, before: number, lim
   const ofRuns = "WHERE run IN (SELECT run FROM gone)";
   const removed = await store.writeJson<number>(
     store.shared,
-    `WITH gone AS (
-      DELETE FROM $s.wfe_workflows WHERE run IN (
-        SELECT run FROM $s.wfe_workflows WHERE ended = 1 AND completed_at < $1::bigint ORDER BY completed_at LIMIT $2::bigint
-        FOR UPDATE SKIP LOCKED
-      ) RETURNING run, namespace, tags, created_at
+    // Chosen once: inside the DELETE, a plan that asks for each row would choose anew each time, and beyond the limit.
+    `WITH chosen AS MATERIALIZED (
+      SELECT run FROM $s.wfe_workflows WHERE ended = 1 AND completed_at < $1::bigint ORDER BY completed_at LIMIT $2::bigint
+      FOR UPDATE SKIP LOCKED
+    ), gone AS (
+      DELETE FROM $s.wfe_workflows WHERE run IN (SELECT run FROM chosen) RETURNING run, namespace, tags, created_at
     ), tags AS (
       DELETE FROM $s.wfe_tags t USING gone g CROSS JOIN LATERAL json_array_elements_text(g.tags::json) AS n (tag)
       WHERE t.namespace = g.namespace AND t.tag = n.tag AND t.created_at = g.created_at AND t.run = g.run

@@ -137,10 +137,10 @@ DECLARE
 BEGIN
   PERFORM $s.wfe_begin(p_lock_ms);
   -- Waits for another host that does the same: side by side they could turn the order round.
-  WITH taken AS (
-    DELETE FROM $s.wfe_staged_events WHERE staged IN (
-      SELECT staged FROM $s.wfe_staged_events ORDER BY staged LIMIT p_limit FOR UPDATE
-    ) RETURNING *
+  WITH chosen AS MATERIALIZED (
+    SELECT staged FROM $s.wfe_staged_events ORDER BY staged LIMIT p_limit FOR UPDATE
+  ), taken AS (
+    DELETE FROM $s.wfe_staged_events WHERE staged IN (SELECT staged FROM chosen) RETURNING *
   )
   SELECT json_agg(json_build_object('place', place, 'namespace', namespace, 'name', name, 'key', key, 'id', event_id,
     'payload', payload, 'effectiveAt', effective_at) ORDER BY place) INTO v_items
