@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // The packages are tested from their sources, with no build before: see the export condition in their package.json.
@@ -18,6 +19,8 @@ const mixesShare = ["tests/scenarios/hosts.test.ts"];
 export default defineConfig({
   test: {
     pool: "forks",
+    // All cores: many tests wait for processes. By default one would be left free, of two.
+    maxWorkers: availableParallelism(),
     projects: [
       { ...shared, test: { name: "packages", testTimeout, include: ["packages/*/test/**/*.test.ts"] } },
       { ...shared, test: { name: "tests", testTimeout, include: ["tests/**/*.test.ts"], exclude: ["tests/long/**"] } },
