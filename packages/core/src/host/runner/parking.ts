@@ -1,6 +1,6 @@
 import type { WorkflowState } from "../../engine/state.ts";
 import { storeError } from "../../engine/stored-error.ts";
-import { CorruptedRecordError, NewerFormatError } from "../../errors.ts";
+import { CorruptedRecordError, NewerFormatError, WfeError } from "../../errors.ts";
 import type { RowWrite } from "../../providers/persistence-provider.ts";
 import type { WorkflowRow } from "../../providers/records.ts";
 import { encodeRowError, rowOf } from "../core/row-record.ts";
@@ -93,5 +93,15 @@ export function missingTurns(row: WorkflowRow, { seq }: WorkflowState): Corrupte
   return new CorruptedRecordError(
     `the journal of workflow \`${row.id}\` ends at turn ${seq}, and the store refuses the next one: turns are missing. Restore it from a backup`,
     { workflowId: row.id },
+  );
+}
+
+/** What no part of WFE has thrown on purpose comes of records that can be read and make no sense. */
+export function unusable(thrown: unknown, row: WorkflowRow | undefined): unknown {
+  if (thrown instanceof WfeError) return thrown;
+  const what = thrown instanceof Error ? thrown.message : String(thrown);
+  return new CorruptedRecordError(
+    `the records of workflow \`${row?.id}\` can be read, but not be gone on with (${what}): one of them is damaged, or this is a defect of WFE; fork it from before, or restore it from a backup`,
+    { workflowId: row?.id, cause: thrown },
   );
 }

@@ -32,7 +32,15 @@ import { summarizeAll } from "./fold-journal.ts";
 import { InputQueue } from "./input-queue.ts";
 import { Intake, type BroughtIn, type IntakeOutcome, type Origin } from "./intake.ts";
 import { tellEntries, tellStarted } from "./lifecycle.ts";
-import { changedRow, missingTurns, passedOnRow, quarantinedRow, restingRow, type Standing } from "./parking.ts";
+import {
+  changedRow,
+  missingTurns,
+  passedOnRow,
+  quarantinedRow,
+  restingRow,
+  type Standing,
+  unusable,
+} from "./parking.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { lengthAfter, noEffects, turnCommit, type JournalLength } from "./turn-commit.ts";
 import { TurnIds } from "./turn-ids.ts";
@@ -579,7 +587,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       run: this.run,
       error,
     });
-    this.#suspendFor(error);
+    this.#suspendFor(unusable(error, this.#row));
   }
 
   #suspendFor(error: unknown): void {
@@ -705,7 +713,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#busy = true;
     this.#flight = undefined;
     this.#raw = undefined;
-    this.#writeRow(quarantinedRow(this.#context, row, thrown));
+    this.#writeRow(quarantinedRow(this.#context, row, unusable(thrown, row)));
   }
 
   /** Forgets the workflow. `look`: its row may still be ours. */
