@@ -3,10 +3,10 @@ import { stores } from "../support/stores.ts";
 import { playInterleavings } from "./interleaving.ts";
 import { expectedReads } from "./program.ts";
 
-/** Interleavings on each store, and how many of them share their hosts. */
+/** Interleavings on each store, and how many of them share their hosts. The long tests play 10,000. */
 const shares: Record<string, { readonly worlds: number; readonly readers: number }> = {
-  memory: { worlds: 200, readers: 50 },
-  sqlite: { worlds: 10, readers: 40 },
+  memory: { worlds: 40, readers: 50 },
+  sqlite: { worlds: 5, readers: 40 },
 };
 
 /** One that is to be played again: the seed that a failure printed. */
