@@ -123,7 +123,8 @@ function listen(connection: Database.Database, statements: Set<string>): void {
 
 /** Whether it goes through a whole table: lists of values, the schema, and what is kept small, are no such tables. */
 function readsAll(detail: string): boolean {
-  const small = /VIRTUAL TABLE|SCAN (sqlite_schema|wfe_(listeners|meta|definitions|outbox))\b|INDEX wfe_streams_pending/;
+  const small =
+    /VIRTUAL TABLE|SCAN (sqlite_schema|wfe_(listeners|meta|definitions|outbox))\b|INDEX wfe_streams_pending/;
   return detail.startsWith("SCAN") && !small.test(detail);
 }
 

@@ -119,9 +119,13 @@ function ownKeys(error: object): readonly string[] {
   }
 }
 
-/** Also errors of another realm, or with a broken prototype. */
+/** Also errors of another realm, or with a broken prototype. A revoked Proxy cannot even be asked. */
 function isError(value: unknown): value is object {
-  return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+  try {
+    return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+  } catch {
+    return false;
+  }
 }
 
 /** A hostile error may throw from its getters. */
@@ -142,7 +146,7 @@ function preview(value: unknown): string {
   try {
     return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
   } catch {
-    return Object.prototype.toString.call(value);
+    return `one of type ${typeof value} that cannot be shown`;
   }
 }
 
