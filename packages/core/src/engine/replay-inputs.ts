@@ -255,7 +255,8 @@ function terminationOf(rest: readonly Entry[]): Extract<Delivery, { kind: "termi
     if (entry.kind === "workflow-terminated")
       return { kind: "terminate", ...(entry.reason === null ? {} : { reason: entry.reason }) };
   }
-  return { kind: "terminate" };
+  // It was ending already, and was told so once more: without compensation it would have ended at once.
+  return { kind: "terminate", compensate: true };
 }
 
 function childEndOf(state: WorkflowState, rest: readonly Entry[]): Extract<Delivery, { kind: "child-ended" }> {
