@@ -341,8 +341,10 @@ export function compile(sketch: readonly Sketch[]): Program {
         return {
           ...base,
           kind: one.kind,
-          condition: may(one, id, (data: any) =>
-            one.kind === "while" ? number(data, counter) < times : number(data, counter) % times !== 0,
+          condition: may(one, id, (data: any, at: At) =>
+            one.kind === "while"
+              ? number(data, counter) < times && at.index < times
+              : number(data, counter) % times !== 0 && at.index < 2,
           ),
           body: block(first, [
             { kind: "step", id: tick, name: tick, as: counter, body: () => undefined, isClass: false },

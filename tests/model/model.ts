@@ -496,12 +496,16 @@ export class Model {
 
   *#loop(frame: Frame, node: WhileNode): Line$ {
     let output: unknown;
-    let again = node.kind === "do-while" || Boolean(this.#call(node.condition, frame.env));
+    const holds = (index: number): boolean => {
+      const place = { ...frame.env.place, index };
+      return Boolean(this.#call(node.condition, { ...frame.env, place }));
+    };
+    let again = node.kind === "do-while" || holds(0);
     if (!again) yield { kind: "next" };
     for (let index = 0; again; index++) {
       const env = this.#inner(frame, `:body[${index}]`);
       output = yield* this.#block(node.body, { ...env, place: { ...env.place, index } });
-      again = Boolean(this.#call(node.condition, frame.env));
+      again = holds(index + 1);
     }
     return output;
   }

@@ -418,6 +418,38 @@ describe.each(stores)("loops on $name", (store) => {
     expect(counts()).toEqual({ step1: 4, step2: 3 });
   });
 
+  it("tells a loop's condition how many iterations it made, in whatever it stands", async () => {
+    await using world = new World(store);
+    const { step, ran } = recorder();
+    const asked: string[] = [];
+    const counted = workflow()
+      .whileDo(
+        (_, at) => at.index < 2,
+        (b) => b.then(step("while")),
+      )
+      .doWhile(
+        (b) => b.then(step("do")),
+        (_, at) => at.index < 2,
+      )
+      .forEach(
+        () => ["a", "b"],
+        (b) =>
+          b.doWhile(
+            (inner) => inner.then(step("inner")),
+            (_, at) => {
+              asked.push(`${String(at.item)}${at.index} of ${at.items.length}`);
+              return at.index < 2;
+            },
+          ),
+        { concurrency: 1 },
+      )
+      .build("counted", 1);
+
+    await world.run(counted, {});
+    expect(ran).toEqual(["while", "while", "do", "do", "inner", "inner", "inner", "inner"]);
+    expect(asked).toEqual(["a1 of 2", "a2 of 2", "b1 of 2", "b2 of 2"]);
+  });
+
   it("nests loops, each with its own index", async () => {
     await using world = new World(store);
     const seen: string[] = [];

@@ -2,7 +2,7 @@
 export interface At<Item = unknown> {
   /** The item of the innermost `forEach`. */
   readonly item: Item;
-  /** The index of the innermost `forEach` item or loop iteration, from 0. */
+  /** The index of the innermost `forEach` item or loop iteration, from 0. A loop's own condition sees how many iterations were made. */
   readonly index: number;
   /** The collection of the innermost `forEach`, as it was on entry. */
   readonly items: readonly Item[];

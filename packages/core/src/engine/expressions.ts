@@ -72,18 +72,20 @@ export function atOf(state: WorkflowState, branchId: number, now: number): At {
   };
 }
 
-/** Calls a definition's own function. A promise is an error: the function must be synchronous. */
+/** Calls a definition's own function. A promise is an error: the function must be synchronous. `index`: where it is not the place's. */
 export function evaluate<Result>(
   state: WorkflowState,
   branchId: number,
   now: number,
   what: string,
   value: Result | ((data: any, at: At) => Result),
+  index?: number,
 ): Result {
   if (typeof value !== "function") return value;
+  const at = atOf(state, branchId, now);
   const result = (value as (data: unknown, at: At) => Result)(
     handOut(dataAt(state, branchId)),
-    atOf(state, branchId, now),
+    index === undefined ? at : { ...at, index },
   );
   refusePromise(result, what);
   return result;

@@ -20,7 +20,8 @@ import type { Body, WorkflowBuilder } from "./workflow-builder.ts";
 /** Operators that repeat a body. */
 export interface Looping<Base, Added extends object, Data, Where extends ChainPlace, Way extends ChainCourse> {
   /**
-   * Runs the body as long as the condition holds; not at all when it does not hold at first. `index` counts the iterations.
+   * Runs the body as long as the condition holds; not at all when it does not hold at first. `index` counts the iterations; in
+   * the condition it says how many were made.
    *
    * Keys that the body sets are optional afterwards.
    */
@@ -35,7 +36,10 @@ export interface Looping<Base, Added extends object, Data, Where extends ChainPl
     ChainCourse<Way["patched"] & Types["patched"], Way["breaks"], Way["exits"] | ExitsOf<Added, Types>, Way["ends"]>
   >;
 
-  /** Runs the body, and again as long as the condition, which sees its keys, holds. `index` counts the iterations. */
+  /**
+   * Runs the body, and again as long as the condition, which sees its keys, holds. `index` counts the iterations; in the
+   * condition it says how many were made.
+   */
   doWhile<Types extends BodyTypes>(
     body: Body<Data, Where, Types>,
     condition: Condition<DataOf<Data, Types["added"]>, Where>,

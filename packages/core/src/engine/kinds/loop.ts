@@ -14,7 +14,7 @@ const longestTurn = 1000;
 export const loop: KindHandler<"while" | "do-while"> = {
   ...withoutTimer,
   open(turn, id, branch, node) {
-    const begins = node.kind === "do-while" || continues(turn, branch, node);
+    const begins = node.kind === "do-while" || continues(turn, branch, node, 0);
     const open = begins ? [turn.openBranch(node.id, "body", { index: 0 })] : [];
     turn.emit({ kind: "scope-opened", pointer: id, branch, step: node.id, node: node.kind, open });
     const [body] = open;
@@ -30,7 +30,7 @@ export const loop: KindHandler<"while" | "do-while"> = {
 function iterate(turn: Turn, pointer: Pointer, index: number, output: unknown): void {
   const node = turn.node(pointer) as WhileNode;
   try {
-    if (!continues(turn, pointer.branch, node)) return completeNode(turn, pointer.id, output);
+    if (!continues(turn, pointer.branch, node, index)) return completeNode(turn, pointer.id, output);
     const limit = turn.context.limits.transitions;
     if ((pointer.scope?.streak ?? 0) >= limit) {
       throw new LimitExceededError(
@@ -53,15 +53,8 @@ export function resumeLoop(turn: Turn, pointer: Pointer): void {
   for (const branch of turn.draft.branchesOf(pointer.id)) turn.later(() => advance(turn, branch.id, null));
 }
 
-/** The index of `at` in the condition is that of the loop around it, as everywhere outside the body. */
-function continues(turn: Turn, branch: number, node: WhileNode): boolean {
-  return Boolean(
-    evaluate(
-      turn.draft,
-      branch,
-      turn.now,
-      `the condition of \`${node.kind === "while" ? "whileDo" : "doWhile"}\``,
-      node.condition,
-    ),
-  );
+/** In the condition, the index of `at` is the number of iterations made so far: that of the one that it decides about. */
+function continues(turn: Turn, branch: number, node: WhileNode, index: number): boolean {
+  const what = `the condition of \`${node.kind === "while" ? "whileDo" : "doWhile"}\``;
+  return Boolean(evaluate(turn.draft, branch, turn.now, what, node.condition, index));
 }
