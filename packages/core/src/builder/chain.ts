@@ -35,23 +35,27 @@ export class Chain extends Modifying implements Record<Method, (...given: any[])
   readonly #problems: readonly string[];
   /** Whether modifiers have a node to go to. */
   readonly #modifiable: boolean;
+  /** Whether it, or the fragment that goes on with it, has only begun. */
+  readonly #begins: boolean;
 
   constructor(
     origin: Origin,
     sketches: readonly Sketch[] = [],
     problems: readonly string[] = [],
     modifiable: boolean = sketches.length > 0,
+    begins: boolean = sketches.length === 0,
   ) {
     super();
     this.#origin = origin;
     this.#sketches = sketches;
     this.#problems = problems;
     this.#modifiable = modifiable;
+    this.#begins = begins;
     Object.freeze(this);
   }
 
   startWith(step: unknown, input?: unknown): Chain {
-    return this.#with(stepSketch(step, input));
+    return this.#with(stepSketch(step, input, !this.#begins));
   }
 
   then(step: unknown, input?: unknown): Chain {
@@ -72,7 +76,7 @@ export class Chain extends Modifying implements Record<Method, (...given: any[])
   }
 
   use(fragment: unknown): Chain {
-    const start = new Chain(this.#origin, this.#sketches, this.#problems, false);
+    const start = new Chain(this.#origin, this.#sketches, this.#problems, false, true);
     const made = runBody(fragment, "the fragment of `use`", this.#origin, start);
     const sketches = made.sketches.length === 0 ? this.#sketches : made.sketches;
     return new Chain(this.#origin, sketches, [...this.#problems, ...made.problems.slice(this.#problems.length)], false);

@@ -20,7 +20,8 @@ describe("a chain", () => {
   });
 
   it("takes in a fragment, in any chain and body", () => {
-    const charged = (b: WorkflowBuilder<{ n: number }>) => b.then(pack).as("packed").then(ship).compensateWith(bill);
+    const charged = (b: WorkflowBuilder<{ n: number }>) =>
+      b.startWith(pack).as("packed").then(ship).compensateWith(bill);
     const first = begin.use(charged).then(bill).build("first", 1);
     const second = begin
       .then(bill)

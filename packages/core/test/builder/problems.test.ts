@@ -14,6 +14,21 @@ const wrong: readonly (readonly [
   ...problems: (readonly [string | undefined, string])[],
 ])[] = [
   ["no steps", () => untyped(), [undefined, "has no steps"]],
+  [
+    "a first step that is not the first",
+    () => untyped().startWith(bill).then(pack).startWith(ship),
+    ["ship", "`startWith` is for the first step of a chain, and others come before this one: use `then`"],
+  ],
+  [
+    "a first step after a fragment",
+    () => untyped().use(some).startWith(ship),
+    ["ship", "`startWith` is for the first step of a chain"],
+  ],
+  [
+    "a first step in the middle of a body",
+    () => untyped().saga((b: any) => b.startWith(pack).startWith(ship)),
+    ["ship", "`startWith` is for the first step of a chain"],
+  ],
 
   // Functions.
   ["a step that is none", () => untyped().then("pack"), ["step", "must be a function, or a class"]],

@@ -5,8 +5,10 @@ import { shown } from "../names.ts";
 import { sketch, type Sketch } from "../sketch.ts";
 
 /** `startWith`, `then`, `thenFn`, and the node of a graph. */
-export function stepSketch(body: unknown, input: unknown): Sketch {
+export function stepSketch(body: unknown, input: unknown, isMisplaced = false): Sketch {
   return sketch("step", functionName(body), [], (check) => {
+    if (isMisplaced)
+      check.problem("`startWith` is for the first step of a chain, and others come before this one: use `then`");
     if (typeof body !== "function") {
       check.problem(`a step must be a function, or a class with a \`run\` method, got ${shown(body)}`);
     } else if (isGeneratorFunction(body)) {

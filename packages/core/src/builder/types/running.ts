@@ -20,7 +20,7 @@ export interface Running<Base, Added extends object, Data, Where extends ChainPl
   /** Only types: see {@link NotAPromise}. */
   readonly "~promise": any;
 
-  /** Runs the first step. The same as {@link then}, and reads better at the beginning. */
+  /** Runs the first step of a chain. The same as {@link then}, and reads better at the beginning; `build` refuses it elsewhere. */
   startWith<Returned>(
     step: Step<Data, StepContext<Data, Where["item"], Where["undone"]>, Returned> & Storable<Returned>,
   ): StepBuilder<Base, Added, ChainLink<OutputOf<Returned>, {}, {}, true>, Where, Way>;
