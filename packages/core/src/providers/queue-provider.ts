@@ -12,11 +12,11 @@ export interface QueueProvider {
   /**
    * Takes up to `request.limit` that may be ready, highest priority first. A queue that is the store's due index claims them in the
    * same statement and gives them as `claimed`; another gives `candidates`, hides them for `visibilityMs`, and gives them again
-   * unless they are removed: the host claims them from the store.
+   * unless they are removed: the host claims from the store, in the store's order, whatever is due.
    */
   pull(request: ClaimRequest & { readonly visibilityMs: number }): Promise<Pulled>;
 
-  /** Forgets candidates: claimed, or not to be had. */
+  /** Forgets candidates: the host that pulled them has claimed what it could. */
   remove(items: readonly QueueItem[]): Promise<void>;
 
   /**

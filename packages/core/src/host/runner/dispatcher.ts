@@ -1,5 +1,5 @@
 import type { ClaimedWorkflow, ClaimRequest } from "../../providers/persistence-provider.ts";
-import type { Pulled } from "../../providers/queue-provider.ts";
+import type { Pulled, QueueItem } from "../../providers/queue-provider.ts";
 import { recordFormat } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import type { HostCore } from "../core/host-core.ts";
@@ -119,15 +119,17 @@ export class Dispatcher {
     if (this.#starved) return;
     const request: ClaimRequest = { lease, limit, definitions, format: recordFormat };
     const asksQueue = this.#queueHinted && this.#core.runtime.clock.monotonic() >= this.#queueRestsUntil;
-    const pulled = asksQueue ? await this.#pullFromQueue(request) : 0;
+    const pulled = asksQueue ? await this.#pullFromQueue(request) : { claimed: [], candidates: [] };
     const left = Math.min(limit, this.#options.freeSlots());
     if (left <= 0) {
       this.#starved = true;
       return;
     }
     const claimed = asksQueue && this.#queueClaims ? 0 : await this.#claim({ ...request, limit: left });
-    if (pulled >= limit || claimed >= left) this.#again = true;
-    else if (!this.#again) await this.#lookAhead(request, pulled + claimed > 0);
+    await this.#forget(pulled.candidates);
+    const taken = pulled.claimed.length + claimed;
+    if (Math.max(pulled.claimed.length, pulled.candidates.length) >= limit || claimed >= left) this.#again = true;
+    else if (!this.#again) await this.#lookAhead(request, taken > 0);
   }
 
   async #claim(request: ClaimRequest): Promise<number> {
@@ -136,21 +138,23 @@ export class Dispatcher {
     return claimed.length;
   }
 
-  /** Gives how many were taken or tried. */
-  async #pullFromQueue(request: ClaimRequest): Promise<number> {
-    const { queue } = this.#core.providers;
+  /**
+   * What the queue has claimed is taken. Its candidates are not claimed by name: it knows of some of what is due, so that the less
+   * urgent would come before what the store alone knows of. They say that it is time to claim, and come again where that fails.
+   */
+  async #pullFromQueue(request: ClaimRequest): Promise<Pulled> {
     this.#queueHinted = false;
-    const { claimed, candidates } = await this.#pull(request);
-    this.#take(claimed);
-    this.#queueClaims ||= claimed.length > 0;
-    if (candidates.length > 0) {
-      await this.#claim({ ...request, runs: candidates.map(({ run }) => run) });
-      // Where that fails they come again.
-      await queue.remove(candidates).catch((error: unknown) => this.#queueFailed(error));
-    }
-    const pulled = claimed.length + candidates.length;
-    this.#queueHinted ||= pulled >= request.limit;
+    const pulled = await this.#pull(request);
+    this.#take(pulled.claimed);
+    this.#queueClaims ||= pulled.claimed.length > 0;
+    this.#queueHinted ||= pulled.claimed.length + pulled.candidates.length >= request.limit;
     return pulled;
+  }
+
+  /** Of candidates: those that were not taken are in the store still, which gives them to whoever has room. */
+  async #forget(candidates: readonly QueueItem[]): Promise<void> {
+    if (candidates.length === 0) return;
+    await this.#core.providers.queue.remove(candidates).catch((error: unknown) => this.#queueFailed(error));
   }
 
   /** A queue only hints: where it cannot be asked, the store can. */
