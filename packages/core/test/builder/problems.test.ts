@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { workflow } from "../../src/builder/workflow.ts";
 import { InvalidDefinitionError, InvalidOptionError } from "../../src/errors.ts";
-import { begin, pack, problemsOf, ship, untyped } from "./steps.ts";
+import { begin, bill, pack, problemsOf, ship, untyped } from "./steps.ts";
 
 const yes = (): boolean => true;
 const some = (b: any): any => b.then(pack);
