@@ -8,7 +8,7 @@ export interface LongRun {
   readonly kills: number;
   /** Processes that are frozen beyond their lease and thawed. */
   readonly zombies: number;
-  /** Processes of a fleet that are killed; a third as many are frozen. */
+  /** Processes of a fleet that are killed; a third as many are frozen, and a third as many times its PostgreSQL is restarted. */
   readonly fleet: number;
   /** Power losses, at so many places of what was written. */
   readonly cuts: number;
