@@ -1,10 +1,10 @@
-import type { CommitResult, Run, RowWrite, TransactionalTurn, TurnCommit } from "@wfe/core/providers";
-import { StoreError } from "@wfe/core/providers";
+import type { CommitResult, Run, RowWrite, StoreError, TransactionalTurn, TurnCommit } from "@wfe/core/providers";
 import { appendTurns, type Head, judgeSeq } from "./append.ts";
 import { createWorkflows } from "./create.ts";
 import { deliver, readDeliveries } from "./deliveries.ts";
 import { FlushRepeat, isItemError } from "./errors.ts";
 import { subscribe, unsubscribe } from "./events.ts";
+import { refusal } from "./guard.ts";
 import { type RowToWrite, type RowWritten, writeRows } from "./row-write.ts";
 import type { Session } from "./session.ts";
 import { checkText } from "./text.ts";
@@ -231,18 +231,21 @@ type Body = { readonly turn: TurnCommit } | { readonly error: unknown };
 
 /** Never throws: what the body throws is its result. */
 function runBody(session: Session, item: TransactionalTurn): Body {
+  session.lent = true;
   try {
     const turn = item.execute(session.db);
     if (!isPromise(turn)) return { turn };
     // Whatever becomes of it, nobody else listens.
     turn.then(undefined, () => undefined);
     return {
-      error: bodyError(
+      error: refusal(
         "a transactional step on SQLite must be synchronous, and this one gave a promise: do what waits in a step before it",
       ),
     };
   } catch (error) {
     return { error };
+  } finally {
+    session.lent = false;
   }
 }
 
@@ -255,6 +258,13 @@ function isPromise(value: TurnCommit | Promise<TurnCommit>): value is Promise<Tu
  * a statement open, which blocks the connection. Then the whole flush is done again without it.
  */
 function checkConnection(session: Session, item: TransactionalTurn, body: Body, plan: FlushPlan): void {
+  if (!session.db.open) {
+    plan.settled.set(item, {
+      outcome: "body-failed",
+      error: refusal("the step closed the connection: leave that out"),
+    });
+    throw new FlushRepeat({ replaceConnection: true });
+  }
   if (!session.db.inTransaction) {
     // By `OR ROLLBACK`, RAISE(ROLLBACK) or a full disk the statement fails that did it, and says so itself.
     const error = "error" in body ? body.error : endedTransaction();
@@ -267,17 +277,13 @@ function checkConnection(session: Session, item: TransactionalTurn, body: Body, 
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const message = "the step left an iterator of a statement open: read it to its end, or use all()";
-    plan.settled.set(item, { outcome: "body-failed", error: bodyError(message) });
+    plan.settled.set(item, { outcome: "body-failed", error: refusal(message) });
     throw new FlushRepeat({ replaceConnection: true });
   }
 }
 
 function endedTransaction(): StoreError {
-  return bodyError(
-    "the step ended the transaction that it shares with its result: leave COMMIT and ROLLBACK out of it",
+  return refusal(
+    "the step ended the transaction that it shares with its result: leave COMMIT and ROLLBACK out of it. What it wrote before a COMMIT is stored, its result is not: mend that, then `retryWorkflow` or `skipStep`",
   );
-}
-
-function bodyError(message: string): StoreError {
-  return new StoreError("TRANSACTIONAL_STEP", message, { outcome: "not-applied", transient: false });
 }

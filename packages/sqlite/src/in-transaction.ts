@@ -4,7 +4,7 @@ import type { Connection } from "./session.ts";
 /**
  * A step whose own writes and whose result commit together, exactly once, in the database of the workflows.
  *
- * `ctx.tx` is WFE's connection in its open transaction: use it for every write, and leave COMMIT and ROLLBACK out. The body is
+ * `ctx.tx` is WFE's connection in its open transaction: use it for every write, and leave COMMIT, ROLLBACK and `close()` out. The body is
  * synchronous, since the driver is; what it throws undoes all that it wrote. It runs while other workflows' turns wait to be
  * committed, so it should be quick.
  *

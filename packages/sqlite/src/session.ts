@@ -2,6 +2,7 @@ import type { Run } from "@wfe/core/providers";
 import type { Head } from "./append.ts";
 import type Database from "better-sqlite3";
 import { KnownDefinitions } from "./definitions.ts";
+import { guard } from "./guard.ts";
 
 export type Connection = Database.Database;
 type Statement = Database.Statement;
@@ -24,6 +25,8 @@ export class Session {
   readonly woken: Set<Run> = new Set();
   /** Whether it has changed something that others may wait for, without waking anyone. */
   changed = false;
+  /** Whether a step's body has the connection. */
+  lent = false;
   /** Workflows of which it has created, written or removed the row: what a search index has to hear of. */
   readonly touched: Set<Run> = new Set();
   readonly definitions: KnownDefinitions = new KnownDefinitions();
@@ -34,9 +37,11 @@ export class Session {
   readonly #plucked: Map<string, Statement> = new Map();
   readonly #raw: Map<string, Statement> = new Map();
 
-  constructor(db: Connection, now: () => number) {
+  /** `own`: a connection that nobody else has, and that is lent to the bodies of steps. */
+  constructor(db: Connection, now: () => number, { own = false }: { readonly own?: boolean } = {}) {
     this.db = db;
     this.now = now;
+    if (own) guard(db, () => this.lent);
   }
 
   /** Runs it and gives how many rows it has changed. */

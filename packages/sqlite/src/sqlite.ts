@@ -128,10 +128,11 @@ async function openStore(
 ): Promise<OpenStore> {
   const now = (): number => runtime.clock.now();
   const db = await openConnection(target, options);
+  const own = target.shared === undefined;
   const transactions = new Transactions({
     name: target.name,
-    session: new Session(db, now),
-    reconnect: target.file === undefined ? undefined : () => new Session(openNow(target, options), now),
+    session: new Session(db, now, { own }),
+    reconnect: target.file === undefined ? undefined : () => new Session(openNow(target, options), now, { own }),
     finish,
     committed: (session) => hints.committed(session),
   });

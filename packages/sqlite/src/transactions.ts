@@ -211,11 +211,13 @@ export class Transactions {
     }
   }
 
-  /** A step's body has left an iterator open, on which better-sqlite3 refuses everything else: leave both to the collector. */
+  /** A step's body has closed it, or left an iterator open, on which better-sqlite3 refuses everything else: both are the collector's. */
   #replace(session: Session): void {
-    session.db.unsafeMode(true);
-    if (session.db.inTransaction) session.db.exec("ROLLBACK");
-    session.db.unsafeMode(false);
+    if (session.db.open) {
+      session.db.unsafeMode(true);
+      if (session.db.inTransaction) session.db.exec("ROLLBACK");
+      session.db.unsafeMode(false);
+    }
     if (this.#options.reconnect !== undefined) this.#session = this.#options.reconnect();
   }
 

@@ -1,5 +1,5 @@
 import type { TransactionalTurn, TurnCommit } from "@wfe/core/providers";
-import type Database from "better-sqlite3";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { inTransaction } from "../src/index.ts";
 import { connect, open, row, temporaryFile, turn, workflow } from "./stage.ts";
@@ -41,6 +41,10 @@ describe("a body that ends the transaction", () => {
   const endings: Record<string, Body> = {
     COMMIT: (db) => db.exec("COMMIT"),
     ROLLBACK: (db) => db.exec("ROLLBACK"),
+    "COMMIT, prepared, after a comment": (db) => db.prepare("/* done */ -- and over\n commit").run(),
+    "COMMIT, past the guard": (db) => Database.prototype.exec.call(db, "COMMIT"),
+    "close()": (db) => db.close(),
+    "close(), past the guard": (db) => Database.prototype.close.call(db),
     "COMMIT and BEGIN": (db) => db.exec("COMMIT; BEGIN IMMEDIATE"),
     "ROLLBACK and BEGIN": (db) => db.exec("ROLLBACK; BEGIN"),
     "INSERT OR ROLLBACK": (db) => db.exec("INSERT OR ROLLBACK INTO words VALUES ('here already')"),
@@ -74,16 +78,45 @@ describe("a body that ends the transaction", () => {
   });
 
   it("hears the reason", async () => {
-    const { store, hold } = await scene();
-    const [a = 0, b = 0] = await hold(2);
+    const { store, hold, words } = await scene();
+    const reasons = {
+      COMMIT: /leave COMMIT and ROLLBACK out of it; to undo what it wrote, throw/,
+      "COMMIT, past the guard": /What it wrote before a COMMIT is stored, its result is not: mend that/,
+      "close()": /leave `tx.close\(\)` out of it/,
+      "close(), past the guard": /closed the connection/,
+      "RAISE(ROLLBACK)": /^sold out$/,
+    };
+    const runs = await hold(Object.keys(reasons).length);
+    const results = await store.commit(
+      Object.keys(reasons).map((ending, place) =>
+        step(turn(runs[place] ?? 0, 0), (db) => {
+          write(ending)(db);
+          (endings[ending] as Body)(db);
+        }),
+      ),
+    );
+    expect(results).toMatchObject(
+      Object.values(reasons).map((reason) => ({
+        outcome: "body-failed",
+        error: { message: expect.stringMatching(reason) },
+      })),
+    );
+    expect(words()).toEqual(["COMMIT, past the guard"]);
+  });
+
+  it("is told from one that undoes a part of what it wrote, or says so in other words", async () => {
+    const { store, hold, words } = await scene();
+    const [run = 0] = await hold(1);
     const results = await store.commit([
-      step(turn(a, 0), endings.COMMIT as Body),
-      step(turn(b, 0), endings["RAISE(ROLLBACK)"] as Body),
+      step(turn(run, 0), (db) => {
+        db.exec("SAVEPOINT mine; INSERT INTO words VALUES ('undone'); ROLLBACK TRANSACTION TO mine; RELEASE mine");
+        db.exec("CREATE TRIGGER again AFTER INSERT ON words BEGIN UPDATE stock SET held = held + 1; END;");
+        db.exec("INSERT INTO words VALUES ('first; COMMIT; then')");
+        db.transaction(() => db.exec("INSERT INTO words VALUES ('nested')"))();
+      }),
     ]);
-    expect(results).toMatchObject([
-      { outcome: "body-failed", error: { message: expect.stringMatching(/leave COMMIT and ROLLBACK out of it/) } },
-      { outcome: "body-failed", error: { message: "sold out" } },
-    ]);
+    expect(results).toMatchObject([{ outcome: "applied" }]);
+    expect(words()).toEqual(["first; COMMIT; then", "nested"]);
   });
 });
 
