@@ -15,6 +15,7 @@ import { deliver, deliveryOutcomes, unreadDeliveries } from "./deliveries.ts";
 import { advanceEvents, nextDueEvent, publish, readStreams } from "./events.ts";
 import type { Hints } from "./hints.ts";
 import { createdWithOutbox, writtenWithOutbox } from "./outbox.ts";
+import { postgresLogs } from "./logs.ts";
 import type { Open } from "./postgres.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
 import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
@@ -38,6 +39,7 @@ export function postgresPersistence(opened: () => Open, hints: Hints, outbox: Se
   return {
     transactionalSteps: true,
     outbox,
+    logs: postgresLogs(opened),
 
     create: async (workflows) => {
       if (workflows.length === 0) return [];

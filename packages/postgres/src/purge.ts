@@ -23,6 +23,7 @@ export async function removeWorkflows({ store, kept }: Open, before: number, lim
       WHERE t.namespace = g.namespace AND t.tag = n.tag AND t.created_at = g.created_at AND t.run = g.run
     ), starts AS (DELETE FROM $s.wfe_starts ${ofRuns}), ends AS (DELETE FROM $s.wfe_ends ${ofRuns}),
     checkpoints AS (DELETE FROM $s.wfe_checkpoints ${ofRuns}), subscriptions AS (DELETE FROM $s.wfe_subscriptions ${ofRuns}),
+    log_ends AS (DELETE FROM $s.wfe_log_ends ${ofRuns}),
     ${kept.on ? "outbox AS (INSERT INTO $s.wfe_outbox (run, at) SELECT run, $s.wfe_now($3::bigint) FROM gone)," : ""}
     trash AS (INSERT INTO $s.wfe_trash (run) SELECT run FROM gone)
     SELECT count(*)::text AS json FROM gone`,
@@ -46,8 +47,12 @@ export async function emptyTrash({ store }: Open): Promise<boolean> {
       DELETE FROM $s.wfe_deliveries WHERE delivery IN (
         SELECT delivery FROM $s.wfe_deliveries WHERE run = $1::bigint LIMIT $2::bigint
       ) RETURNING 1
+    ), logs AS (
+      DELETE FROM $s.wfe_logs WHERE run = $1::bigint AND line IN (
+        SELECT line FROM $s.wfe_logs WHERE run = $1::bigint ORDER BY line LIMIT $2::bigint
+      ) RETURNING 1
     )
-    SELECT ((SELECT count(*) FROM turns) + (SELECT count(*) FROM deliveries))::text AS json`,
+    SELECT ((SELECT count(*) FROM turns) + (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM logs))::text AS json`,
     [run, rowsPerBatch],
   );
   if ((deleted ?? 0) === 0) await store.write(store.shared, "DELETE FROM $s.wfe_trash WHERE run = $1::bigint", [run]);

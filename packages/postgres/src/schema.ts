@@ -1,5 +1,6 @@
 import { type Migration, sharedTables } from "@wfe/sql";
 import { functions } from "./functions/index.ts";
+import { log } from "./functions/logs.ts";
 
 /**
  * How plans are made in functions: by index, whatever statistics say. A plan is kept for long, and one that was made while a
@@ -20,8 +21,30 @@ export function migrationsOf(schema: string): readonly Migration[] {
         ),
     },
     { version: 2, statements: () => searching.map((statement) => inSchema(statement, quoted)) },
+    {
+      version: 3,
+      statements: () => logging.map((statement) => inSchema(statement, quoted).replaceAll("$plans", plans)),
+    },
   ];
 }
+
+const logging: readonly string[] = [
+  `CREATE TABLE $s.wfe_logs (
+    run bigint NOT NULL,
+    line bigint NOT NULL,
+    at bigint NOT NULL,
+    text text COLLATE "C" NOT NULL,
+    PRIMARY KEY (run, line)
+  )`,
+  // The number of each workflow's last line.
+  "CREATE TABLE $s.wfe_log_ends (run bigint PRIMARY KEY, last bigint NOT NULL) WITH (fillfactor = 70)",
+  ...["wfe_logs", "wfe_log_ends"].map(
+    (table) =>
+      `ALTER TABLE $s.${table} SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_cost_delay = 1)`,
+  ),
+  log,
+];
 
 const searching: readonly string[] = [
   // Numbers are revisions of documents, in this index or another: never one twice.
