@@ -61,7 +61,9 @@ workflow:
     desk.file("go", "");
     const { code, stderr } = await desk.wfe("resume", "t");
     expect((await logs.ended).stdout).toContain("at 7\nat 8\n");
-    expect((await desk.wfe("logs", "t")).stdout).toMatch(/at 8\nat 9\nat 10\n$/);
+    const { stdout } = await desk.wfe("logs", "t");
+    expect(stdout).toMatch(/at 8\nat 9\nat 10\n$/);
+    expect((await logs.ended).stdout).toBe(stdout);
     expect((await desk.wfe("logs", "t", "--step", "step-9")).stdout).toBe("at 9\n");
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("step-10: completed") });
     const log = lines(readFileSync(desk.path("log.txt"), "utf8"));

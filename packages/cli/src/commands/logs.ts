@@ -33,14 +33,16 @@ export function addLogs(program: Command, { terminal }: Surroundings): void {
         for (;;) {
           const { items, cursor } = await host.logs(id, at);
           print(items);
-          if (cursor !== undefined) at = { cursor };
-          if (cursor === undefined || (items.length === 0 && options.follow !== true)) break;
+          if (cursor === undefined) {
+            if (options.follow !== true) return;
+            // What was written last may come a little after the end.
+            await pause(lateMs);
+            return print((await host.logs(id, at)).items.slice(items.length));
+          }
+          if (items.length === 0 && options.follow !== true) return;
           if (items.length === 0) await pause(pollMs);
+          at = { cursor };
         }
-        if (options.follow !== true || at.cursor === undefined) return;
-        // What was written last may come a little after the end.
-        await pause(lateMs);
-        print((await host.logs(id, at)).items);
       });
     });
 }
