@@ -775,6 +775,28 @@ describe.each(stores)("events at the edges, on $name", (store) => {
     expect((await second.getWorkflow(id))?.data).toEqual({ got: "hello" });
   });
 
+  it("win against a deadline that came after them, also where no host ran at either moment", async () => {
+    for (const [effectiveAfter, expected] of [
+      [1_800_000, { answer: "in time" }],
+      [5_400_000, { late: true }],
+    ] as const) {
+      await using world = new World(store);
+      const definition = workflow()
+        .waitFor(event<string>("answer"), "k", { timeout: "1h", onTimeout: (b) => b.then(() => true).as("late") })
+        .as("answer")
+        .build("w", 1);
+      const first = await world.start([definition]);
+      const { id } = await first.startWorkflow(definition, {});
+      await world.settle();
+      await first.publishEvent("answer", "k", "in time", { effectiveAt: world.clock.now() + effectiveAfter });
+      await first.stop();
+      await world.clock.advance("3h");
+      const second = await world.start([definition]);
+      await world.clock.advance("1m");
+      expect((await second.getWorkflow(id))?.data).toEqual(expected);
+    }
+  });
+
   it("win against a deadline of the very same moment", async () => {
     await using world = new World(store);
     const definition = workflow()

@@ -92,7 +92,8 @@ async function runBody(open: Open, connection: Connection, item: TransactionalTu
   return result;
 }
 
-const endedText = "the step ended the transaction that it shares with its result: leave COMMIT and ROLLBACK out of it";
+const endedText =
+  "the step ended the transaction that it shares with its result: leave COMMIT and ROLLBACK out of it. What it wrote before a COMMIT is stored, its result is not: mend that, then `retryWorkflow` or `skipStep`";
 const abortedText =
   "a statement of the step failed, and so did its transaction, though the step went on: let the error out, or put a SAVEPOINT around what may fail";
 

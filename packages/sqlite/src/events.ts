@@ -32,14 +32,14 @@ export function publishEvents(session: Session, events: readonly NewEvent[]): Pu
 /** Numbers what has become effective and wakes who is left to wake, in the transaction that is open; true: there is more. */
 export function advanceEvents(session: Session, limit: number): boolean {
   const now = session.now();
-  const due = session.all<{ readonly event: number; readonly stream: number }>(
-    "SELECT event, stream FROM wfe_events WHERE number IS NULL AND effective_at <= ? ORDER BY effective_at, event LIMIT ?",
+  const due = session.all<{ readonly event: number; readonly stream: number; readonly effectiveAt: number }>(
+    "SELECT event, stream, effective_at AS effectiveAt FROM wfe_events WHERE number IS NULL AND effective_at <= ? ORDER BY effective_at, event LIMIT ?",
     now,
     limit,
   );
   const touched = new Set<number>();
-  for (const { event, stream } of due) {
-    const { number, at } = nextNumber(session, stream);
+  for (const { event, stream, effectiveAt } of due) {
+    const { number, at } = nextNumber(session, stream, effectiveAt);
     session.run("UPDATE wfe_events SET number = ?, at = ? WHERE event = ?", number, at, event);
     touched.add(stream);
   }
@@ -122,7 +122,7 @@ function publishOne(session: Session, event: NewEvent, touched: Set<number>): Pu
 
   const { stream } = streamOf(session, namespace, event.name, event.key);
   const isFuture = effectiveAt !== null && effectiveAt > session.now();
-  const { number, at } = isFuture ? { number: null, at: null } : nextNumber(session, stream);
+  const { number, at } = isFuture ? { number: null, at: null } : nextNumber(session, stream, session.now());
   session.run(
     "INSERT INTO wfe_events (stream, number, at, effective_at, namespace, event_id, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
     stream,
@@ -147,11 +147,11 @@ function streamOf(session: Session, namespace: string, name: string, key: string
   return { stream: session.insert(add, namespace, name, key) ?? 0, last: 0, lastAt: 0 };
 }
 
-function nextNumber(session: Session, stream: number): { readonly number: number; readonly at: number } {
+function nextNumber(session: Session, stream: number, time: number): { readonly number: number; readonly at: number } {
   // A clock that is set back must not turn the order round: retention deletes by time, from the front.
   const next = session.get<{ readonly last: number; readonly lastAt: number }>(
     "UPDATE wfe_streams SET last = last + 1, last_at = max(last_at, ?) WHERE stream = ? RETURNING last, last_at AS lastAt",
-    session.now(),
+    time,
     stream,
   );
   if (next === undefined) throw new TypeError("an event is of a stream that is not there");

@@ -14,8 +14,6 @@ const unclear = /['"`[]|\bTRIGGER\b/i;
  * turns that share them. What gets past this is found out after the body; but what it has committed is committed.
  */
 export function guard(db: Connection, isLent: () => boolean): void {
-  // Called on the connection, as the driver's own methods.
-  // oxlint-disable-next-line typescript/unbound-method
   const { close, exec, prepare } = db;
   const replace = (name: "close" | "exec" | "prepare", value: (...given: never[]) => unknown): void => {
     Object.defineProperty(db, name, { value, writable: true, configurable: true, enumerable: false });

@@ -156,7 +156,10 @@ export interface StoredEvent {
   readonly name: string;
   readonly key: string;
   readonly payloadText: string;
-  /** The store's time when it was numbered. */
+  /**
+   * The store's time when it was published, or when it became effective where that came later; not before that of the event before
+   * it in its stream. That an event is numbered late, since no host ran, does not change it.
+   */
   readonly at: number;
 }
 

@@ -170,7 +170,7 @@ BEGIN
   v_now := $s.wfe_now(p_now);
 
   WITH due AS (
-    SELECT e.event, e.stream, greatest(s.last_at, v_now) AS at,
+    SELECT e.event, e.stream, greatest(s.last_at, e.effective_at) AS at,
       s.last + row_number() OVER (PARTITION BY e.stream ORDER BY e.effective_at, e.event) AS number
     FROM $s.wfe_events e JOIN $s.wfe_streams s ON s.stream = e.stream
     WHERE e.event = ANY (v_events) AND e.number IS NULL

@@ -20,14 +20,17 @@ export interface Arrivals {
   readonly more: boolean;
 }
 
-/** Reads inbox and streams, and what is needed to decide the deliveries. */
+/** Reads inbox and streams, and what is needed to decide the deliveries. `now`: deadlines up to then will be decided. */
 export async function readArrivals(
   reads: StoreReads,
   workflow: { readonly run: Run; readonly namespace: string },
   definition: WorkflowDefinition,
   state: WorkflowState,
+  now: number,
 ): Promise<Arrivals> {
   const awaited = awaitedStreams(state);
+  const passed = lastDeadline(state, now);
+  if (passed !== undefined) await reads.effectiveThrough(passed);
   const { signals, deliveries, events } = await reads.pull({
     ...workflow,
     streams: awaited.map(({ name, key, after, since }) => ({ name, key, after, since, limit: eventsAtOnce })),
@@ -56,6 +59,17 @@ export async function readArrivals(
     if (streams.length > 0) inputs.push({ kind: "events", pointer, streams });
   }
   return { signals, inputs, more };
+}
+
+/** The last deadline of a wait that has passed: an event that became effective before it comes first. */
+function lastDeadline({ pointers, phase }: WorkflowState, now: number): number | undefined {
+  let last: number | undefined;
+  if (phase !== "active") return undefined;
+  for (const { wait, status } of pointers.values()) {
+    if (wait === null || wait.until === null || status !== "waiting" || wait.until > now) continue;
+    last = Math.max(wait.until, last ?? wait.until);
+  }
+  return last;
 }
 
 function deliveryInput({ number }: StoredDelivery, delivery: Delivery): Extract<Input, { kind: "delivery" }> {

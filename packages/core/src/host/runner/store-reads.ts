@@ -14,6 +14,8 @@ import type { HostCore } from "../core/host-core.ts";
 const mostLoaded = 100;
 /** Turns of one read of a journal. */
 const turnsAtOnce = 500;
+/** Events numbered, or waiters woken, by one call. */
+const advancedAtOnce = 500;
 
 interface RowRequest {
   readonly run: Run;
@@ -34,6 +36,9 @@ export class StoreReads {
   readonly #pulls: Batcher<PullRequest, PullResult>;
   readonly #rows: Batcher<RowRequest, boolean>;
   readonly #finds: Batcher<WorkflowKey, WorkflowRow | undefined>;
+  /** Events that became effective by then have their numbers. */
+  #effectiveThrough = Number.NEGATIVE_INFINITY;
+  #advancing: Promise<void> | undefined;
 
   /** `wanted`: whether calls that failed are still worth another try. */
   constructor(core: HostCore, wanted: () => boolean) {
@@ -54,6 +59,15 @@ export class StoreReads {
 
   pull(request: PullRequest): Promise<PullResult> {
     return this.#persistently(() => this.#pulls.add(request));
+  }
+
+  /** Events that became effective by a time that has passed are in their streams, also where no host ran at that time. */
+  async effectiveThrough(time: number): Promise<void> {
+    // One that is under way may have begun before that time.
+    if (this.#effectiveThrough < time) await this.#advancing;
+    if (this.#effectiveThrough >= time) return;
+    this.#advancing ??= this.#advanceEvents().finally(() => (this.#advancing = undefined));
+    await this.#advancing;
   }
 
   /** false: the claim is lost. */
@@ -82,6 +96,15 @@ export class StoreReads {
       from = last.seq + 1;
     }
     return journal;
+  }
+
+  async #advanceEvents(): Promise<void> {
+    const { clock } = this.#core.runtime;
+    const { persistence } = this.#core.providers;
+    const now = this.#core.engineNow();
+    const advance = (): Promise<boolean> => clock.track(persistence.advanceEvents(advancedAtOnce), "engine");
+    while (await this.#persistently(advance));
+    this.#effectiveThrough = now;
   }
 
   #turns(

@@ -220,9 +220,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#needsPull = false;
     const at = this.#context.core.engineNow();
     const { run, namespace } = this.#row as WorkflowRow;
-    this.#reads(readArrivals(this.#context.reads, { run, namespace }, definition, this.#state), (arrivals) =>
-      this.#cameIn(arrivals, at),
-    );
+    const reading = readArrivals(this.#context.reads, { run, namespace }, definition, this.#state, at);
+    this.#reads(reading, (arrivals) => this.#cameIn(arrivals, at));
   }
 
   #cameIn(arrivals: Arrivals, at: number): void {

@@ -95,7 +95,7 @@ export class Streams {
       const next = this.#future.peek();
       if (next === undefined || next.effectiveAt > now) break;
       this.#future.pop();
-      left -= this.#number(next.event, next.known, now, left);
+      left -= this.#number(next.event, next.known, next.effectiveAt, left);
     }
     const next = this.nextAt(now);
     return next !== null && next <= now;
@@ -139,13 +139,14 @@ export class Streams {
     return deleted;
   }
 
-  /** Gives an event its number and wakes up to `limit` waiters at once; gives how many. */
-  #number(event: NewEvent, known: KnownEvent, now: number, limit: number): number {
+  /** Gives an event of that time its number and wakes up to `limit` waiters at once; gives how many. */
+  #number(event: NewEvent, known: KnownEvent, time: number, limit: number): number {
     const { name, key, payloadText, eventId } = event;
     const stream = this.stream(event.namespace, name, key);
     stream.last += 1;
     known.number = stream.last;
-    stream.events.push(Object.freeze({ number: stream.last, eventId, name, key, payloadText, at: now }));
+    const at = Math.max(time, stream.events.at(-1)?.at ?? stream.expiredAt);
+    stream.events.push(Object.freeze({ number: stream.last, eventId, name, key, payloadText, at }));
     if (stream.events.length === 1) this.#oldest.push(stream);
 
     const fanOut = { stream, number: stream.last, runs: [...stream.subscribers.keys()], next: 0 };

@@ -228,6 +228,26 @@ export function eventCases({ describe, it }: PersistenceSuite): void {
       );
     });
 
+    it("dates an event that is numbered late from when it became effective, unless one before it is younger", async (stage) => {
+      const run = await stage.start();
+      const now = stage.clock.now();
+      for (const seconds of [10, 30])
+        await stage.publish({ effectiveAt: now + seconds * 1_000, payloadText: `${seconds}` });
+      await stage.clock.advance("20s");
+      await stage.publish({ payloadText: "meanwhile" });
+      await stage.clock.advance("1m");
+      await stage.advanceEvents();
+      const [stream] = (await stage.pull(run, [stage.cursor()])).events;
+      deepStrictEqual(
+        stream?.events.map(({ payloadText, at }) => [payloadText, at - now]),
+        [
+          ["meanwhile", 20_000],
+          ["10", 20_000],
+          ["30", 30_000],
+        ],
+      );
+    });
+
     it("numbers an event at once whose time has come or is past", async (stage) => {
       strictEqual(await stage.publish({ effectiveAt: stage.clock.now() }), 1);
       strictEqual(await stage.publish({ effectiveAt: stage.clock.now() - 86_400_000 }), 2);
