@@ -240,6 +240,20 @@ export class HostStoppedError extends WfeError {
   }
 }
 
+/**
+ * Hosts of the store live, and have their locks elsewhere. Give this host the same lock provider; or stop the others, and start it
+ * again: the store goes over to another lock provider by itself once no host lives.
+ */
+export class LockProviderError extends WfeError {
+  constructor(given: string, recorded: string, leases: number) {
+    const living = leases === 0 ? "" : leases === 1 ? " (one lives)" : ` (${leases} live)`;
+    super(
+      "LOCK_PROVIDER",
+      `the hosts of this store${living} use the lock provider \`${recorded}\`, and this one has \`${given}\`: give every host of a store the same one; to change it, stop all of them and start them anew. One that was killed counts until its lease has run out`,
+    );
+  }
+}
+
 /** Why a `ctx.signal` was aborted. It is the signal's `reason`. */
 export class StepAbortedError extends WfeError {
   /** What ended the attempt. */

@@ -15,6 +15,7 @@ import { deliver, deliveryOutcomes, unreadDeliveries } from "./deliveries.ts";
 import { advanceEvents, nextDueEvent, publish, readStreams } from "./events.ts";
 import type { Hints } from "./hints.ts";
 import { createdWithOutbox, writtenWithOutbox } from "./outbox.ts";
+import { bindLockProvider } from "./lock-binding.ts";
 import { postgresLogs } from "./logs.ts";
 import type { Open } from "./postgres.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
@@ -228,18 +229,7 @@ export function postgresPersistence(opened: () => Open, hints: Hints, outbox: Se
       return { workflows, events };
     },
 
-    bindLockProvider: async (name) => {
-      const { store } = opened();
-      await store.write(
-        store.shared,
-        "INSERT INTO $s.wfe_meta (name, value) VALUES ('lock', $1) ON CONFLICT DO NOTHING",
-        [name],
-      );
-      return (
-        (await store.readJson<string>("SELECT to_json(value)::text AS json FROM $s.wfe_meta WHERE name = 'lock'")) ??
-        name
-      );
-    },
+    bindLockProvider: async (name, lease) => bindLockProvider(opened(), name, lease),
 
     now: async () => {
       const { store } = opened();

@@ -88,7 +88,8 @@ export function sqliteLock(name: () => string, opened: () => OpenStore): LockPro
   };
 }
 
-function bury(session: Session, lease: string): void {
+/** What is dead holds no key. */
+export function bury(session: Session, lease: string): void {
   session.run("DELETE FROM wfe_leases WHERE lease = ?", lease);
   session.run("DELETE FROM wfe_keys WHERE lease = ?", lease);
 }

@@ -14,6 +14,7 @@ import { deliver, deliveryOutcome, unreadDeliveries } from "./deliveries.ts";
 import { FlushRepeat, isBusy, storeError } from "./errors.ts";
 import { advanceEvents, isEventDue, nextDueEvent, publishEvents, readStream } from "./events.ts";
 import type { Hints } from "./hints.ts";
+import { bindLockProvider } from "./lock-binding.ts";
 import { sqliteLogs } from "./logs.ts";
 import { turnsBackTo, turnsBetween } from "./journal.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
@@ -180,11 +181,8 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints, outbox:
       return removed;
     },
 
-    bindLockProvider: async (name) =>
-      opened().transactions.write((session) => {
-        session.run("INSERT INTO wfe_meta (name, value) VALUES ('lock', ?) ON CONFLICT DO NOTHING", name);
-        return session.value<string>("SELECT value FROM wfe_meta WHERE name = 'lock'") ?? name;
-      }),
+    bindLockProvider: async (name, lease) =>
+      opened().transactions.write((session) => bindLockProvider(session, name, lease)),
 
     now: async () => opened().now(),
 

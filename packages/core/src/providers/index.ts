@@ -8,6 +8,7 @@ export type {
   CommitResult,
   DefinitionRef,
   LoadedWorkflow,
+  LockBinding,
   PersistenceProvider,
   PullRequest,
   PullResult,

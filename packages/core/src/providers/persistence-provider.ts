@@ -138,6 +138,8 @@ export interface PersistenceProvider {
    * Deletes, in one bounded batch: workflows that ended before `workflowsBefore` with all that is theirs, and events that were
    * numbered before `eventsBefore`. An absent bound deletes nothing of its kind. Gives how many went; call again until 0.
    *
+   * A workflow that has an owner or a due time stays, although it has ended: something has come for it that was acknowledged.
+   *
    * A stream remembers the highest number deleted from it, so that a wait whose cursor lies below learns of it (`expired`).
    */
   purge(bounds: {
@@ -146,8 +148,14 @@ export interface PersistenceProvider {
     readonly limit: number;
   }): Promise<{ readonly workflows: number; readonly events: number }>;
 
-  /** Records, once, which lock provider this store's hosts use, and gives the recorded one. */
-  bindLockProvider(name: string): Promise<string>;
+  /**
+   * Records which lock provider this store's hosts use, the first name at first, and gives what is recorded.
+   *
+   * `lease`: one of the lock that the same provider brings, opened by the caller before. Another name then takes the place of the
+   * recorded one where no other of that lock's leases lives; those that have expired are dead from then on. Without a lease nothing
+   * is replaced. Of two callers at once that disagree, at most one gets its name.
+   */
+  bindLockProvider(name: string, lease?: string): Promise<LockBinding>;
 
   /** What a search index has to hear of. Absent where the store can feed none. */
   readonly outbox?: SearchOutbox;
@@ -163,6 +171,13 @@ export interface PersistenceProvider {
    * too often. Gives a function that ends it.
    */
   hints(listener: (hint: StoreHint) => void): () => void;
+}
+
+/** Which lock provider a store's hosts use. */
+export interface LockBinding {
+  readonly name: string;
+  /** Those that live, of other callers, where they keep another name recorded than the one that was given. At most 1,000. */
+  readonly leases: readonly string[];
 }
 
 export type Awaitable<T> = T | Promise<T>;

@@ -3,7 +3,7 @@ import { InvalidOptionError } from "../../errors.ts";
 import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { ResolvedProviders, SearchFeed } from "../core/host-core.ts";
-import { vouchedLock } from "../core/vouched-lock.ts";
+import { boundLock } from "../core/bound-lock.ts";
 import { describeValue } from "./names.ts";
 
 /** Picks the interfaces that a host uses: of each, the one of the last provider that has it. Throws where one is missing. */
@@ -26,13 +26,16 @@ export function resolveProviders(providers: readonly Provider[], log: StepLog): 
     "lock",
     "which tells what hosts are alive: add one that brings it, such as the provider of the store",
   );
-  const standsApart = (name: "lock" | "queue"): boolean =>
-    providers.findLast((provider) => provider[name] !== undefined)?.persistence !== persistence;
   return {
     list: [...providers],
     persistence,
-    lock: standsApart("lock") ? vouchedLock(lock, persistence, log) : lock,
-    queueStandsApart: standsApart("queue"),
+    lock: boundLock({
+      lock,
+      own: providers.findLast((provider) => provider.persistence === persistence)?.lock,
+      persistence,
+      log,
+    }),
+    queueStandsApart: providers.findLast(({ queue }) => queue !== undefined)?.persistence !== persistence,
     queue: required(
       providers,
       "queue",

@@ -85,7 +85,6 @@ export class HostRunner implements Runner {
       throw new InvalidOptionError(
         `the runner of host \`${this.#core.hostName}\` is ${this.#state}: a runner is started once`,
       );
-    await this.#bindLock();
     await this.#core.syncEngineTime();
     await this.#lease.open();
     this.#state = "running";
@@ -135,16 +134,6 @@ export class HostRunner implements Runner {
       leaseAlive: this.#lease.lease !== undefined && this.#lease.isSure(),
       search: this.#indexer?.stats,
     };
-  }
-
-  /** Hosts of one store agree on their locks, or two of them would run the same roles. */
-  async #bindLock(): Promise<void> {
-    const { persistence, lock } = this.#core.providers;
-    const bound = await persistence.bindLockProvider(lock.name);
-    if (bound === lock.name) return;
-    throw new InvalidOptionError(
-      `the hosts of this store use the lock provider \`${bound}\`, and this one has \`${lock.name}\`: give every host of a store the same one`,
-    );
   }
 
   // -------------------------------------------------------------- in and out

@@ -1,7 +1,7 @@
 import type { Clock, Lease, LockProvider, Runtime } from "../../providers/index.ts";
 
 /** Leases that are not dead, and who holds which key. */
-interface Locks {
+export interface Locks {
   readonly leases: Map<string, { readonly ttlMs: number; expiresAt: number }>;
   readonly holders: Map<string, string>;
 }
@@ -13,16 +13,11 @@ export interface LockSource {
 }
 
 /** `opened` gives clock and runtime, or throws where the provider is not open. */
-export function memoryLock(name: string, opened: () => LockSource): LockProvider {
-  const { leases, holders }: Locks = { leases: new Map(), holders: new Map() };
+export function memoryLock(name: string, locks: Locks, opened: () => LockSource): LockProvider {
+  const { leases, holders } = locks;
 
   const isLive = (id: string): boolean =>
     (leases.get(id)?.expiresAt ?? Number.NEGATIVE_INFINITY) > opened().clock.now();
-
-  const bury = (id: string): void => {
-    leases.delete(id);
-    for (const [key, holder] of holders) if (holder === id) holders.delete(key);
-  };
 
   const renew = ({ id, ttlMs }: Lease): boolean => {
     const lease = leases.get(id);
@@ -53,12 +48,12 @@ export function memoryLock(name: string, opened: () => LockSource): LockProvider
 
     closeLeases: async (closed) => {
       opened();
-      for (const { id } of closed) bury(id);
+      for (const { id } of closed) bury(locks, id);
     },
 
     reap: async (leaseIds) => {
       const dead = leaseIds.filter((id) => !isLive(id));
-      for (const id of dead) bury(id);
+      for (const id of dead) bury(locks, id);
       return dead;
     },
 
@@ -70,4 +65,10 @@ export function memoryLock(name: string, opened: () => LockSource): LockProvider
       for (const key of keys) if (holders.get(key) === id) holders.delete(key);
     },
   };
+}
+
+/** What is dead holds no key. */
+export function bury({ leases, holders }: Locks, id: string): void {
+  leases.delete(id);
+  for (const [key, holder] of holders) if (holder === id) holders.delete(key);
 }

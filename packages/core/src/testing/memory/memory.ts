@@ -1,7 +1,7 @@
 import type { Clock, Provider, Runtime } from "../../providers/index.ts";
 import { InvalidOptionError, StoreError } from "../../providers/index.ts";
 import { memoryLifecycle } from "./lifecycle.ts";
-import { memoryLock } from "./lock.ts";
+import { type Locks, memoryLock } from "./lock.ts";
 import { memoryOutbox } from "./outbox.ts";
 import { memoryPersistence } from "./persistence.ts";
 import { memoryQueue } from "./queue.ts";
@@ -42,6 +42,7 @@ export function memory(options: MemoryOptions = {}): Provider {
   };
   const clock = (): Clock => options.clock ?? runtime().clock;
   const store = new Store(() => clock().now(), fanOut);
+  const locks: Locks = { leases: new Map(), holders: new Map() };
   const opened = (): Store => {
     runtime();
     return store;
@@ -49,8 +50,8 @@ export function memory(options: MemoryOptions = {}): Provider {
 
   return {
     name,
-    persistence: memoryPersistence(opened, memoryOutbox(opened, store.outbox)),
-    lock: memoryLock(name, () => ({ runtime: runtime(), clock: clock() })),
+    persistence: memoryPersistence(opened, memoryOutbox(opened, store.outbox), locks),
+    lock: memoryLock(name, locks, () => ({ runtime: runtime(), clock: clock() })),
     queue: memoryQueue(() => {
       runtime();
       return clock();

@@ -9,12 +9,13 @@ import type {
 } from "../../providers/index.ts";
 import { recordFormat } from "../../providers/index.ts";
 import { commit, writeRow } from "./commit.ts";
+import { bury, type Locks } from "./lock.ts";
 import { memoryLogs } from "./logs.ts";
 import { type Instance, toRow } from "./instance.ts";
 import type { Store } from "./store.ts";
 
 /** `opened` gives the store, or throws where the provider is not open. */
-export function memoryPersistence(opened: () => Store, outbox: SearchOutbox): PersistenceProvider {
+export function memoryPersistence(opened: () => Store, outbox: SearchOutbox, locks: Locks): PersistenceProvider {
   return {
     transactionalSteps: false,
     logs: memoryLogs(opened),
@@ -117,10 +118,16 @@ export function memoryPersistence(opened: () => Store, outbox: SearchOutbox): Pe
       return { workflows, events };
     },
 
-    bindLockProvider: async (name) => {
+    bindLockProvider: async (name, lease) => {
       const store = opened();
       store.lockProvider ??= name;
-      return store.lockProvider;
+      if (store.lockProvider === name || lease === undefined) return { name: store.lockProvider, leases: [] };
+      const others = [...locks.leases].filter(([id]) => id !== lease);
+      const living = others.filter(([, { expiresAt }]) => expiresAt > store.now()).map(([id]) => id);
+      if (living.length > 0) return { name: store.lockProvider, leases: living.slice(0, 1_000) };
+      for (const [id] of others) bury(locks, id);
+      store.lockProvider = name;
+      return { name, leases: [] };
     },
 
     now: async () => opened().now(),

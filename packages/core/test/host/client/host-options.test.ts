@@ -100,7 +100,7 @@ describe("the options of a host", () => {
     const onlyLock = { ...bare, lock: second.lock } as Provider;
     const { providers } = check({ providers: [first, onlyLock] });
     expect(providers.persistence).toBe(first.persistence);
-    // It stands beside the store, and is not given as it is: see `vouchedLock`.
+    // It stands beside the store, and is not given as it is: see `boundLock`.
     expect(providers.lock).not.toBe(first.lock);
     expect(providers.lock.name).toBe(second.lock?.name);
     expect(providers.queue).toBe(first.queue);

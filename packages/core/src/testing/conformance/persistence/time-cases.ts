@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import type { StoreHint } from "../../../providers/index.ts";
+import type { Lease, LockProvider, StoreHint } from "../../../providers/index.ts";
 import { order, type Stage } from "./stage.ts";
 import type { PersistenceSuite } from "./suite.ts";
 
@@ -140,14 +140,53 @@ export function timeCases({ describe, it }: PersistenceSuite): void {
 
   describe("bindLockProvider", () => {
     it("records the first name, and gives it to all who come later", async (stage) => {
-      strictEqual(await stage.store.bindLockProvider("locks-1"), "locks-1");
-      strictEqual(await stage.store.bindLockProvider("locks-2"), "locks-1");
-      strictEqual(await stage.store.bindLockProvider("locks-1"), "locks-1");
+      for (const name of ["locks-1", "locks-2", "locks-1"])
+        strictEqual((await stage.store.bindLockProvider(name)).name, "locks-1");
     });
 
     it("records one name where several come at once", async (stage) => {
-      const names = await Promise.all(["a", "b", "c", "d"].map((name) => stage.store.bindLockProvider(name)));
-      strictEqual(new Set(names).size, 1);
+      const bound = await Promise.all(["a", "b", "c", "d"].map((name) => stage.store.bindLockProvider(name)));
+      strictEqual(new Set(bound.map(({ name }) => name)).size, 1);
+    });
+
+    const owned = (claim: string, body: (stage: Stage, lock: LockProvider) => Promise<void>): void =>
+      it(claim, async (stage) => {
+        const { lock } = stage.open.provider;
+        if (lock !== undefined) await body(stage, lock);
+      });
+    const open = (lock: LockProvider, ttlMs = 1_000): Promise<Lease> =>
+      lock.openLease({ ttlMs, holder: { host: "h", process: null } });
+
+    owned("goes over to another name once no lease of the store's own lock lives", async (stage, lock) => {
+      const before = await open(lock);
+      strictEqual((await stage.store.bindLockProvider("old", before.id)).name, "old");
+      const after = await open(lock, 5_000);
+      deepStrictEqual(await stage.store.bindLockProvider("new", after.id), { name: "old", leases: [before.id] });
+      await stage.clock.advance("1s");
+      deepStrictEqual(await stage.store.bindLockProvider("new"), { name: "old", leases: [] });
+      deepStrictEqual(await stage.store.bindLockProvider("new", after.id), { name: "new", leases: [] });
+      // It is dead: its holder hears of it.
+      deepStrictEqual(await lock.renewLeases([before, after]), [false, true]);
+      const late = await open(lock);
+      deepStrictEqual(await stage.store.bindLockProvider("old", late.id), { name: "new", leases: [after.id] });
+      await lock.closeLeases([after]);
+      strictEqual((await stage.store.bindLockProvider("old", late.id)).name, "old");
+    });
+
+    owned("gives at most one of several who disagree its name", async (stage, lock) => {
+      await stage.store.bindLockProvider("old");
+      for (let round = 0; round < 5; round += 1) {
+        const names = ["a", "b", "c", "old"];
+        const bound = await Promise.all(
+          names.map(async (name) => {
+            const lease = await open(lock);
+            return { name, lease, bound: await stage.store.bindLockProvider(name, lease.id) };
+          }),
+        );
+        const agreed = new Set(bound.filter((one) => one.bound.name === one.name).map(({ name }) => name));
+        ok(agreed.size <= 1, `${[...agreed].join(" and ")} were recorded at once`);
+        await lock.closeLeases(bound.map(({ lease }) => lease));
+      }
     });
   });
 
