@@ -258,4 +258,98 @@ export const plants: readonly Plant[] = [
       `return \`\${this.#owner.attempt.idempotencyKey}.\${this.#owner.attempt.attempt}\`;`,
     ),
   },
+  {
+    name: "writes an effect outside of its transaction",
+    file: "testing/simulator/application-table.ts",
+    edits: one(`this.#written.push(execution);`, `this.#table.add(execution);`),
+  },
+  {
+    name: "keeps an effect whose turn is refused",
+    file: "testing/simulator/store-audit.ts",
+    edits: one(`if (result.outcome === "applied") open?.get(turn)?.commit();`, `open?.get(turn)?.commit();`),
+  },
+  {
+    name: "commits what a step has written whose result cannot be stored",
+    file: "host/runner/transaction.ts",
+    edits: one(`if (input.kind === "attempt-threw") throw new FailsWith(input);`, ``),
+  },
+  {
+    name: "takes a transaction of unknown outcome for committed",
+    file: "host/runner/workflow-run.ts",
+    edits: one(
+      `        this.#uncertain = outcome.flight;
+        this.#raw = [{ kind: "attempt-lost", pointer: attempt.pointer }];
+        return this.#enqueue();`,
+      `        this.#flight = outcome.flight;
+        return this.settle({ outcome: "applied", rowWritten: false, signals: 0, behind: false });`,
+    ),
+  },
+  {
+    name: "runs a transactional step like any other",
+    file: "host/runner/workflow-run.ts",
+    edits: [
+      { find: `if (transactionalStep in attempt.node.body) continue;`, replace: `` },
+      {
+        find: `if (!(transactionalStep in attempt.node.body)) continue;`,
+        replace: `if (attempt.pointer >= 0) continue;`,
+      },
+    ],
+  },
+  {
+    name: "deletes workflows that wait",
+    file: "testing/memory/store.ts",
+    edits: one(
+      `if (rests && finalStatuses.includes(instance.status) && instance.completedAt !== null) this.#ended.push(instance);`,
+      `if (rests && (instance.status === "waiting" || finalStatuses.includes(instance.status))) this.#ended.push(instance);`,
+    ),
+  },
+  {
+    name: "deletes what has ended and is called upon",
+    file: "testing/memory/store.ts",
+    edits: one(`const rests = instance.owner === null && instance.dueAt === null;`, `const rests = true;`),
+  },
+  {
+    name: "deletes workflows as soon as they have ended",
+    file: "host/runner/sweeper.ts",
+    edits: one(`{ workflowsBefore: now - retention.workflowsMs }`, `{ workflowsBefore: now }`),
+  },
+  {
+    name: "deletes events as soon as they are there",
+    file: "host/runner/sweeper.ts",
+    edits: one(`{ eventsBefore: now - retention.eventsMs }`, `{ eventsBefore: now }`),
+  },
+  {
+    name: "passes over events that retention has deleted",
+    file: "engine/kinds/wait.ts",
+    edits: one(`if (lost !== undefined) {`, `if (lost !== undefined && turn.now < 0) {`),
+  },
+  {
+    name: "claims without a share for each namespace",
+    file: "testing/memory/due-index.ts",
+    edits: one(`else append(namespaces, namespace, heap);`, `else append(namespaces, "", heap);`),
+  },
+  {
+    name: "finds workflows of other namespaces",
+    file: "testing/memory/persistence.ts",
+    edits: one(
+      `return ids.map((id) => rowOf(rows.find(id)));`,
+      `const all = [rows, ...opened().namespaces.values()];
+      return ids.map((id) => rowOf(all.map((each) => each.find(id)).find((found) => found !== undefined)));`,
+    ),
+  },
+  {
+    name: "reads the events of another namespace",
+    file: "testing/memory/persistence.ts",
+    edits: one(`store.streams.read(request.namespace, cursor)`, `store.streams.read("default", cursor)`),
+  },
+  {
+    name: "starts children in another namespace",
+    file: "host/runner/children.ts",
+    edits: one(
+      `NewWorkflow => ({
+    namespace: parent.namespace,`,
+      `NewWorkflow => ({
+    namespace: "default",`,
+    ),
+  },
 ];

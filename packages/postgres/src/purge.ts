@@ -13,9 +13,10 @@ export async function removeWorkflows({ store, kept }: Open, before: number, lim
   const removed = await store.writeJson<number>(
     store.shared,
     // Chosen once: inside the DELETE, a plan that asks for each row would choose anew each time, and beyond the limit.
+    // For one that is due, or in somebody's hand, a call has come that is acknowledged: it may be revived by it.
     `WITH chosen AS MATERIALIZED (
-      SELECT run FROM $s.wfe_workflows WHERE ended = 1 AND completed_at < $1::bigint ORDER BY completed_at LIMIT $2::bigint
-      FOR UPDATE SKIP LOCKED
+      SELECT run FROM $s.wfe_workflows WHERE ended = 1 AND completed_at < $1::bigint AND owner IS NULL AND due_at IS NULL
+      ORDER BY completed_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED
     ), gone AS (
       DELETE FROM $s.wfe_workflows WHERE run IN (SELECT run FROM chosen) RETURNING run, namespace, tags, created_at
     ), tags AS (

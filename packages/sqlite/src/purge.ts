@@ -15,7 +15,9 @@ export function removeWorkflows(session: Session, before: number, limit: number)
     readonly tags: string | null;
     readonly created_at: number;
   }>(
-    "SELECT run, namespace, tags, created_at FROM wfe_workflows WHERE ended = 1 AND completed_at < ? ORDER BY completed_at LIMIT ?",
+    // For one that is due, or in somebody's hand, a call has come that is acknowledged: it may be revived by it.
+    `SELECT run, namespace, tags, created_at FROM wfe_workflows
+     WHERE ended = 1 AND completed_at < ? AND owner IS NULL AND due_at IS NULL ORDER BY completed_at LIMIT ?`,
     before,
     limit,
   );

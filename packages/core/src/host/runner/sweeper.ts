@@ -14,7 +14,7 @@ const batch = 500;
 const mostCalls = 20;
 /** How often, at least, it looks whether a host has died: the store may know of a process that is gone long before its lease ends. */
 const lookMs = 1_000;
-/** How often retention deletes. */
+/** How often retention deletes; what is kept for less is deleted as often as that. */
 const purgePeriodMs = 60_000;
 
 /**
@@ -135,7 +135,8 @@ export class Sweeper {
     const { clock } = this.#core.runtime;
     const lease = this.#options.lease();
     if (lease === undefined || (retention.workflowsMs === undefined && retention.eventsMs === undefined)) return;
-    if (clock.monotonic() - this.#purgedAt < purgePeriodMs) return;
+    const { workflowsMs = purgePeriodMs, eventsMs = purgePeriodMs } = retention;
+    if (clock.monotonic() - this.#purgedAt < Math.min(purgePeriodMs, workflowsMs, eventsMs)) return;
     const [mine] = await this.#core.providers.lock.acquire(["purge"], lease);
     if (mine !== true) return;
     const now = this.#core.engineNow();

@@ -29,7 +29,7 @@ export class Store {
   lockProvider: string | undefined;
 
   readonly #now: () => number;
-  /** Those that have ended, the first to end first. */
+  /** Those that have ended and rest, the first to end first. */
   readonly #ended: IndexedHeap<Instance> = new IndexedHeap((a, b) => (a.completedAt ?? 0) < (b.completedAt ?? 0));
   #runs = 0;
 
@@ -73,7 +73,8 @@ export class Store {
     if (instance.owner !== null) this.#disown(instance, instance.owner);
     change(instance);
     if (instance.owner !== null) this.#own(instance, instance.owner);
-    if (finalStatuses.includes(instance.status) && instance.completedAt !== null) this.#ended.push(instance);
+    const rests = instance.owner === null && instance.dueAt === null;
+    if (rests && finalStatuses.includes(instance.status) && instance.completedAt !== null) this.#ended.push(instance);
     this.due.add(instance);
   }
 

@@ -1,6 +1,7 @@
 import { ExecutionResult } from "../../definition/execution-result.ts";
 import type { StepContext } from "../../definition/step-context.ts";
 import { FatalError } from "../../errors.ts";
+import type { ApplicationTransaction } from "./application-table.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { Script } from "./sketch.ts";
@@ -35,6 +36,8 @@ export class Bodies {
         `${process.name}: ${ctx.workflow.id} begins ${ctx.step.id} (${ctx.step.executionId}, attempt ${ctx.step.attempt})`,
     );
     this.#check(process, ctx);
+    // At once, so that what fails afterwards has something to undo.
+    (ctx as { readonly tx?: ApplicationTransaction }).tx?.write(ctx.step.executionId);
     if (script.hangs && ctx.step.attempt === 1) return new Promise(() => {});
     if (script.ms === 0) return outcome(script, ctx);
     return new Promise((resolve, reject) => {
@@ -53,9 +56,9 @@ export class Bodies {
     const { audit, verdict, scheduler } = this.#options;
     const { id } = ctx.workflow;
     const { executionId } = ctx.step;
-    const pointer = Number(executionId.slice(executionId.lastIndexOf(".") + 1));
-    const run = audit.runs.get(id);
-    const journal = run === undefined ? undefined : audit.journals.get(run);
+    const dot = executionId.lastIndexOf(".");
+    const pointer = Number(executionId.slice(dot + 1));
+    const journal = audit.journalOf(executionId.slice(0, dot));
     if (journal?.pointers.get(pointer) !== ctx.step.id)
       verdict.fail(
         "a result is stored before its successor begins",
@@ -85,6 +88,7 @@ function outcome(script: Script, ctx: StepContext): unknown {
   if (script.pauses !== undefined && ctx.persisted === undefined) return pause(script.pauses, ctx);
   if (attempt <= script.throws)
     throw script.fatal ? new FatalError(`${id} fails for good`) : new Error(`${id} fails (attempt ${attempt})`);
+  if (script.gives === "unstorable") return () => "no value";
   if (script.gives === "outcome") return ExecutionResult.outcome(Number(ctx.data.count ?? 0) % 3);
   return `${id}/${executionId.slice(executionId.lastIndexOf(".") + 1)}`;
 }

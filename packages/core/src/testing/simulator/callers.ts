@@ -2,12 +2,20 @@ import { encode } from "../../codec/index.ts";
 import type { Accepted } from "../../host/client/control.ts";
 import { RefusedError, WorkflowNotFoundError } from "../../errors.ts";
 import type { WorkflowDefinition } from "../../definition/definition.ts";
+import type { WorkflowClient } from "../../host/client/workflow-client.ts";
 import type { WorkflowHost } from "../../host/workflow-host.ts";
-import { eventKeys, type Operation, type Plan } from "./plan.ts";
+import { eventKeys, type Operation, type Plan, type PlannedWorkflow } from "./plan.ts";
 import { eventNames } from "./sketch.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
+import { placeOf } from "./place-of.ts";
 import type { StoreAudit } from "./store-audit.ts";
 import type { Verdict } from "./verdict.ts";
+
+/** A workflow, by its name. */
+interface Named {
+  readonly namespace: string;
+  readonly id: string;
+}
 
 export interface CallersOptions {
   readonly plan: Plan;
@@ -45,14 +53,17 @@ export class Callers {
   }
 
   /** An event that somebody waits for, so that the schedule may end. */
-  publishWanted(name: string, key: string, id: string, process: SimulatedProcess): void {
-    this.#counted(process, `the event ${id}`, this.#publish(process.host, [{ name, key, id, effectiveMs: 0 }]));
+  publishWanted(namespace: string, name: string, key: string, id: string, process: SimulatedProcess): void {
+    const events = [{ name, key, id, effectiveMs: 0 }];
+    this.#counted(process, `the event ${id}`, this.#publish(process.host, namespace, events));
   }
 
-  control(kind: "resume" | "terminate", id: string, process: SimulatedProcess): void {
+  control(kind: "resume" | "terminate", { namespace, id }: Named, process: SimulatedProcess): void {
+    const client = process.host.in(namespace);
     const call = (): Promise<Accepted> =>
-      kind === "resume" ? process.host.resumeWorkflow(id) : process.host.terminateWorkflow(id);
-    this.#counted(process, `${kind} of ${id}`, this.#control(id, process.host, call));
+      kind === "resume" ? client.resumeWorkflow(id) : client.terminateWorkflow(id);
+    const place = placeOf(namespace, id);
+    this.#counted(process, `${kind} of ${place}`, this.#control(place, process.host, call));
   }
 
   #counted(process: SimulatedProcess, what: string, call: Promise<unknown>): void {
@@ -83,58 +94,64 @@ export class Callers {
   }
 
   #call(operation: Operation, host: WorkflowHost): Promise<unknown> {
-    switch (operation.kind) {
-      case "start":
-        return this.#start(operation, host);
-      case "publish":
-        return this.#publish(host, operation.events);
-      case "fork":
-        return host.forkWorkflow(`w${operation.workflow}`, { at: operation.seq });
-      default: {
-        const id = `w${operation.workflow}`;
-        return this.#control(id, host, () => controlCall(operation, host, id));
-      }
-    }
+    if (operation.kind === "publish") return this.#publish(host, operation.namespace, operation.events);
+    const workflow = this.#options.plan.workflows[operation.workflow] as PlannedWorkflow;
+    const client = host.in(workflow.namespace);
+    if (operation.kind === "start") return this.#start(operation, workflow, host);
+    if (operation.kind === "fork") return client.forkWorkflow(workflow.id, { at: operation.seq });
+    const place = placeOf(workflow.namespace, workflow.id);
+    return this.#control(place, host, () => controlCall(operation, client, workflow.id));
   }
 
   async #start(
-    { workflow, delayMs, priority }: Extract<Operation, { kind: "start" }>,
+    { delayMs, priority }: Extract<Operation, { kind: "start" }>,
+    { namespace, id, definition, key }: PlannedWorkflow,
     host: WorkflowHost,
   ): Promise<void> {
-    const { plan, definitions, audit, verdict } = this.#options;
-    const { definition = 0, key = "" } = plan.workflows[workflow] ?? {};
-    const id = `w${workflow}`;
-    const handle = await host.startWorkflow(
-      definitions[definition] as WorkflowDefinition,
-      { key },
-      { id, priority, ...(delayMs === 0 ? {} : { delay: delayMs }) },
-    );
-    this.#starts.add(id);
+    const { definitions, audit, verdict } = this.#options;
+    const place = placeOf(namespace, id);
+    const handle = await host
+      .in(namespace)
+      .startWorkflow(
+        definitions[definition] as WorkflowDefinition,
+        { key },
+        { id, priority, ...(delayMs === 0 ? {} : { delay: delayMs }) },
+      );
+    this.#starts.add(place);
     if (this.#isPatient(host))
       this.#wait(
-        `the result of ${id}`,
-        handle.result().then((data) => this.#resultIs(id, data)),
+        `the result of ${place}`,
+        handle.result().then((data) => this.#resultIs(place, data)),
       );
-    if (!audit.runs.has(id))
-      verdict.fail("what is acknowledged is there", `the start of ${id} is acknowledged, and it is not in the store`);
+    if (!audit.runs.has(place))
+      verdict.fail(
+        "what is acknowledged is there",
+        `the start of ${place} is acknowledged, and it is not in the store`,
+      );
   }
 
-  async #publish(host: WorkflowHost, events: Extract<Operation, { kind: "publish" }>["events"]): Promise<void> {
+  async #publish(
+    host: WorkflowHost,
+    namespace: string,
+    events: Extract<Operation, { kind: "publish" }>["events"],
+  ): Promise<void> {
     const { audit, verdict, storeNow } = this.#options;
+    const client = host.in(namespace);
     const items = events.map(({ name, key, id, effectiveMs }) => ({
       event: name,
       key,
-      payload: { id },
+      payload: { id, namespace },
       options: { id, ...(effectiveMs === 0 ? {} : { effectiveAt: storeNow() + effectiveMs }) },
     }));
     const [first] = items;
     if (items.length === 1 && first !== undefined)
-      await host.publishEvent(first.event, first.key, first.payload, first.options);
-    else await host.publishEvents(items);
+      await client.publishEvent(first.event, first.key, first.payload, first.options);
+    else await client.publishEvents(items);
     for (const { id } of events) {
-      this.#events.add(id);
-      if (!audit.events.has(id))
-        verdict.fail("what is acknowledged is there", `event ${id} is acknowledged, and it is not in the store`);
+      const place = placeOf(namespace, id);
+      this.#events.add(place);
+      if (!audit.events.has(place))
+        verdict.fail("what is acknowledged is there", `event ${place} is acknowledged, and it is not in the store`);
     }
   }
 
@@ -173,7 +190,10 @@ export class Callers {
   /** A result is what the journal ends with. */
   #resultIs(id: string, data: unknown): void {
     const { audit, verdict } = this.#options;
-    const state = audit.journals.get(audit.runs.get(id) ?? -1)?.state;
+    const runs = audit.runs.get(id) ?? [];
+    const state = audit.journals.get(runs[0] ?? -1)?.state;
+    // Once it is deleted its id is free, and another one may have it.
+    if (runs.length > 1) return;
     if (state?.phase === "completed" && encode(data) !== encode(state.data))
       verdict.fail(
         "the row says what the journal says",
@@ -183,13 +203,13 @@ export class Callers {
 
   #askedOf(id: string): number {
     const { audit } = this.#options;
-    const run = audit.runs.get(id);
-    return run === undefined ? 0 : (audit.deliveries.get(run) ?? []).filter(({ asked }) => asked).length;
+    const deliveries = (audit.runs.get(id) ?? []).flatMap((run) => audit.deliveries.get(run) ?? []);
+    return deliveries.filter(({ asked }) => asked).length;
   }
 
   /** At the end: what was acknowledged is there, and no more often than it was asked for. */
-  async judge(numbered: (name: string, key: string) => Promise<readonly string[]>): Promise<void> {
-    const { audit, verdict } = this.#options;
+  async judge(numbered: (namespace: string, name: string, key: string) => Promise<readonly string[]>): Promise<void> {
+    const { audit, verdict, plan } = this.#options;
     for (const id of this.#starts)
       if (!audit.runs.has(id)) verdict.fail("what is acknowledged is there", `${id} was started, and is gone`);
     for (const [id, { made }] of this.#controls) {
@@ -200,16 +220,20 @@ export class Callers {
         );
     }
     const found: string[] = [];
-    for (const name of eventNames) for (const key of eventKeys) found.push(...(await numbered(name, key)));
+    for (const namespace of plan.namespaces)
+      for (const name of eventNames)
+        for (const key of eventKeys)
+          found.push(...(await numbered(namespace, name, key)).map((id) => placeOf(namespace, id)));
     const times = Map.groupBy(found, (id) => id);
     for (const [id, { length }] of times)
       if (length > 1) verdict.fail("what is acknowledged is there", `event ${id} is there ${length} times`);
     for (const id of this.#events)
-      if (!times.has(id)) verdict.fail("what is acknowledged is there", `event ${id} was acknowledged, and is gone`);
+      if (!times.has(id) && !audit.purgedEvents.has(id))
+        verdict.fail("what is acknowledged is there", `event ${id} was acknowledged, and is gone`);
   }
 }
 
-function controlCall(operation: Operation, host: WorkflowHost, id: string): Promise<Accepted> {
+function controlCall(operation: Operation, host: WorkflowClient, id: string): Promise<Accepted> {
   switch (operation.kind) {
     case "suspend":
       return host.suspendWorkflow(id);

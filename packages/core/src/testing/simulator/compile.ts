@@ -3,6 +3,7 @@ import type { WorkflowDefinition } from "../../definition/definition.ts";
 import type { ErrorBehavior } from "../../definition/error-behavior.ts";
 import type { Block, DefinitionNode, NodeBase, WaitNode } from "../../definition/nodes.ts";
 import type { StepContext } from "../../definition/step-context.ts";
+import { transactionalStep } from "../../definition/transactional.ts";
 import type { Script, Sketch, WaitSketch } from "./sketch.ts";
 
 export interface CompileOptions {
@@ -30,7 +31,7 @@ function block(sketches: readonly Sketch[], options: CompileOptions, before: rea
 }
 
 function node(sketch: Sketch, options: CompileOptions): DefinitionNode {
-  const id = `${sketch.kind}${sketch.n}`;
+  const id = idOf(sketch);
   const base = modifiers(id, sketch, options);
   const blocks = sketch.blocks.map((each) => block(each, options));
   const { count, concurrency } = sketch;
@@ -38,7 +39,7 @@ function node(sketch: Sketch, options: CompileOptions): DefinitionNode {
   const failure = { onBranchFailure: sketch.mode };
   switch (sketch.kind) {
     case "step":
-      return step(id, base, sketch.script, options);
+      return step(id, base, sketch, options);
     case "if": {
       const [, otherwise] = blocks;
       const condition = (data: any): boolean => ((data.count ?? 0) + count) % 2 === 0;
@@ -88,9 +89,29 @@ function node(sketch: Sketch, options: CompileOptions): DefinitionNode {
   }
 }
 
-function step(id: string, base: NodeBase, script: Script | undefined, { body }: CompileOptions): DefinitionNode {
+function step(id: string, base: NodeBase, { script, transactional }: Sketch, options: CompileOptions): DefinitionNode {
   if (script === undefined) throw new TypeError(`${id} has no script`);
-  return { ...base, kind: "step", isClass: false, body: (_: unknown, ctx: StepContext) => body(script, ctx) };
+  const body = (_: unknown, ctx: StepContext): unknown => options.body(script, ctx);
+  if (transactional === true) Object.assign(body, { [transactionalStep]: true });
+  return { ...base, kind: "step", isClass: false, body };
+}
+
+/** The ids of the transactional steps in it. */
+export function transactionalIds(sketches: readonly Sketch[]): string[] {
+  return sketches.flatMap((sketch) => [
+    ...(sketch.transactional === true ? [idOf(sketch)] : []),
+    ...blocksOf(sketch).flatMap(transactionalIds),
+  ]);
+}
+
+/** What is inside of a node, hooks and all. */
+export function blocksOf(sketch: Sketch): readonly (readonly Sketch[])[] {
+  const { blocks, compensation = [], onFailure = [], ensure = [], wait } = sketch;
+  return [...blocks, compensation, onFailure, ensure, wait?.onTimeout ?? []];
+}
+
+function idOf({ kind, n }: Sketch): string {
+  return `${kind}${n}`;
 }
 
 function vertices(

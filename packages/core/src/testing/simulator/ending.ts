@@ -1,5 +1,5 @@
 import { isFinal, nextDueAt, projectionOf } from "../../engine/index.ts";
-import type { WorkflowRow } from "../../providers/index.ts";
+import type { Run, WorkflowRow } from "../../providers/index.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import { hasEnded } from "./store-audit.ts";
 import { wrongUndoing } from "./undo-audit.ts";
@@ -23,8 +23,8 @@ const stopPatienceMs = 40_000;
 /** Brings a schedule to its end, in which nothing may be missing. */
 export class Ending {
   readonly #world: World;
-  readonly #pushedAt: Map<string, number> = new Map();
-  readonly #resumes: Map<string, number> = new Map();
+  readonly #pushedAt: Map<Run, number> = new Map();
+  readonly #resumes: Map<Run, number> = new Map();
   #published = 0;
   #stopping = false;
   /** When everything had ended, while the client still waits for answers. */
@@ -79,20 +79,22 @@ export class Ending {
   #push(row: WorkflowRow): void {
     const { scheduler, audit } = this.#world;
     const journal = audit.journal(row.run);
-    if (isFinal(journal.state) || scheduler.now - (this.#pushedAt.get(row.id) ?? 0) < pushEveryMs) return;
+    if (isFinal(journal.state) || scheduler.now - (this.#pushedAt.get(row.run) ?? 0) < pushEveryMs) return;
     const [waiting] = projectionOf(journal.state).waitingFor;
     if (row.status === "suspended") {
-      const resumes = (this.#resumes.get(row.id) ?? 0) + 1;
-      this.#resumes.set(row.id, resumes);
-      this.#pushedAt.set(row.id, scheduler.now);
+      const resumes = (this.#resumes.get(row.run) ?? 0) + 1;
+      this.#resumes.set(row.run, resumes);
+      this.#pushedAt.set(row.run, scheduler.now);
       this.#world.asClient((client) =>
-        this.#world.callers.control(resumes > mostResumes ? "terminate" : "resume", row.id, client),
+        this.#world.callers.control(resumes > mostResumes ? "terminate" : "resume", row, client),
       );
     } else if (waiting !== undefined) {
       this.#published += 1;
       const id = `wanted${this.#published}`;
-      this.#pushedAt.set(row.id, scheduler.now);
-      this.#world.asClient((client) => this.#world.callers.publishWanted(waiting.event, waiting.key, id, client));
+      this.#pushedAt.set(row.run, scheduler.now);
+      this.#world.asClient((client) =>
+        this.#world.callers.publishWanted(row.namespace, waiting.event, waiting.key, id, client),
+      );
     }
   }
 
@@ -153,6 +155,9 @@ export class Ending {
     const { audit, verdict, callers } = this.#world;
     const { persistence } = audit;
     for (const [run, journal] of audit.journals) {
+      const wrong = wrongUndoing(journal.entries);
+      if (wrong !== undefined) verdict.fail("undoing is the reverse of what was done", `${journal.label}: ${wrong}`);
+      if (audit.purged.has(run)) continue;
       const stored = await persistence.turns(run, { from: 0, limit: 100_000 });
       if (
         stored.some(({ seq, turn }, index) => seq !== index || turn !== journal.turns[index]) ||
@@ -162,8 +167,6 @@ export class Ending {
           "a journal is one line without gaps",
           `${journal.label}: its journal is not what was appended to it`,
         );
-      const wrong = wrongUndoing(journal.entries);
-      if (wrong !== undefined) verdict.fail("undoing is the reverse of what was done", `${journal.label}: ${wrong}`);
     }
     for (const [run, deliveries] of audit.deliveries) {
       const unread = deliveries.find(({ outcome }) => outcome === undefined);
@@ -175,9 +178,9 @@ export class Ending {
     }
     const owners = await persistence.owners();
     if (owners.length > 0) verdict.fail("a lease dies once", `at the end workflows belong to ${owners.join(", ")}`);
-    await callers.judge(async (name, key) => {
+    await callers.judge(async (namespace, name, key) => {
       const streams = [{ name, key, after: 0, since: 0, limit: 10_000 }];
-      const [pulled] = await persistence.pull([{ run: 0, namespace: "default", streams }]);
+      const [pulled] = await persistence.pull([{ run: 0, namespace, streams }]);
       return (pulled?.events[0]?.events ?? []).map(({ payloadText }) => (JSON.parse(payloadText) as { id: string }).id);
     });
     if (callers.asked > fewCalls && callers.acknowledged < leastSuccess * callers.asked)

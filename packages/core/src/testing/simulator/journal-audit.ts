@@ -3,8 +3,11 @@ import { streamKey } from "../../engine/state.ts";
 import type { StoredEvent } from "../../providers/index.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** What came first in a stream, where a line of control reads it. */
-export type ReadStream = (name: string, key: string) => readonly StoredEvent[];
+/** A stream, as a line of control reads it: also what retention has deleted of it, up to a number. */
+export type ReadStream = (
+  name: string,
+  key: string,
+) => { readonly events: readonly StoredEvent[]; readonly deletedThrough: number };
 
 /** Follows one workflow's journal from the outside, turn by turn, as the store takes it. */
 export class JournalAudit {
@@ -98,7 +101,7 @@ export class JournalAudit {
     const what = `event ${entry.number} of ${entry.name}/${entry.key}`;
     const fail = (message: string): void =>
       this.#verdict.fail("events are read in order, once per line", `${this.label}: ${message}`);
-    const events = stream(entry.name, entry.key);
+    const { events, deletedThrough } = stream(entry.name, entry.key);
     if (!events.some(({ number }) => number === entry.number)) return fail(`${what} was read, and is not there`);
     if (line === undefined || pointer?.wait == null) return;
     const place = `${line} ${streamKey(entry.name, entry.key)}`;
@@ -109,7 +112,9 @@ export class JournalAudit {
     if (storeNow === undefined) return;
     const cursor = Math.max(last, this.state.lines.get(line)?.cursors[streamKey(entry.name, entry.key)] ?? 0);
     const since = pointer.wait.streams.find(({ label }) => label === entry.label)?.since ?? 0;
-    const next = events.find(({ number, at }) => number > cursor && (cursor > 0 || at >= since));
+    // A wait that reads from the beginning takes what is left; any other one fails where what it wants is gone.
+    const first = cursor === 0 && since === 0 ? Math.min(deletedThrough, entry.number - 1) : cursor;
+    const next = events.find(({ number, at }) => number > first && (cursor > 0 || at >= since));
     if (next !== undefined && next.number !== entry.number)
       fail(`line ${line} read ${what}, and ${next.number} was next`);
   }

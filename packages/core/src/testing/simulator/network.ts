@@ -1,11 +1,16 @@
 import {
   StoreError,
   type ClaimRequest,
+  type CommitResult,
   type LifecycleEvent,
   type LockProvider,
+  type PersistenceProvider,
   type Provider,
   type Run,
+  type TransactionalTurn,
+  type TurnCommit,
 } from "../../providers/index.ts";
+import type { OpenTransaction } from "./application-table.ts";
 import type { Dice } from "./dice.ts";
 import type { FaultPlan } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -67,14 +72,17 @@ export class Network {
     const { audit, store } = this.#options;
     const { persistence } = audit;
     const { queue, lifecycle } = store;
+    const through = this.#through<PersistenceProvider>(process, "store", {
+      ...persistence,
+      claim: (request: ClaimRequest) => audit.claimFor(process, request),
+    });
     return {
       name: store.name,
       persistence: {
-        ...this.#through(process, "store", {
-          ...persistence,
-          claim: (request: ClaimRequest) => audit.claimFor(process, request),
-        }),
-        transactionalSteps: false,
+        ...through,
+        transactionalSteps: true,
+        commit: (turns) =>
+          turns.some((turn) => "execute" in turn) ? this.#transactions(process, turns) : through.commit(turns),
         hints: (listener) => persistence.hints(this.#hintTo(process, listener)),
       },
       lock: this.#lockOf(process, audit.leases.lock),
@@ -104,6 +112,37 @@ export class Network {
       close: () => Promise.resolve(),
       ping: () => store.ping(),
     };
+  }
+
+  /** A transaction is opened over the network, its body runs in the process, and COMMIT goes over the network again. */
+  async #transactions(
+    process: SimulatedProcess,
+    items: readonly (TurnCommit | TransactionalTurn)[],
+  ): Promise<readonly CommitResult[]> {
+    const { audit } = this.#options;
+    await this.#call(process, "store", "begin", () => Promise.resolve()).catch(() => {
+      // Whatever became of it: nothing was to be committed yet.
+      throw connectionLost("begin", "not-applied");
+    });
+    const open = new Map<TurnCommit, OpenTransaction>();
+    const execute = async (item: TurnCommit | TransactionalTurn): Promise<TurnCommit | CommitResult> => {
+      if (!("execute" in item)) return item;
+      const transaction = audit.table.begin();
+      try {
+        const turn = await item.execute(transaction);
+        open.set(turn, transaction);
+        return turn;
+      } catch (error) {
+        return { outcome: "body-failed", error };
+      }
+    };
+    const executed = await Promise.all(items.map(execute));
+    const turns = executed.filter((one): one is TurnCommit => !("outcome" in one));
+    const committed =
+      turns.length === 0
+        ? []
+        : ((await this.#call(process, "store", "commit", () => audit.commit(turns, open))) as readonly CommitResult[]);
+    return executed.map((one) => ("outcome" in one ? one : (committed[turns.indexOf(one)] as CommitResult)));
   }
 
   /** Takes note of what a process has been told of its lease. */

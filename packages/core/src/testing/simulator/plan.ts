@@ -1,10 +1,10 @@
 import { dice, type Dice } from "./dice.ts";
-import { drawDefinition, eventNames, type Sketch } from "./sketch.ts";
+import { drawDefinition, eventNames, withTransactions, type Sketch } from "./sketch.ts";
 
 /** Something a caller does. */
 export type Operation = { readonly n: number; readonly atMs: number; readonly by: By } & (
   | { readonly kind: "start"; readonly workflow: number; readonly delayMs: number; readonly priority: number }
-  | { readonly kind: "publish"; readonly events: readonly PlannedEvent[] }
+  | { readonly kind: "publish"; readonly namespace: string; readonly events: readonly PlannedEvent[] }
   | { readonly kind: "suspend" | "resume" | "migrate"; readonly workflow: number }
   | { readonly kind: "retry"; readonly workflow: number; readonly from?: string }
   | { readonly kind: "terminate"; readonly workflow: number; readonly compensate: boolean }
@@ -12,6 +12,13 @@ export type Operation = { readonly n: number; readonly atMs: number; readonly by
   | { readonly kind: "skip-step"; readonly workflow: number; readonly step: number }
   | { readonly kind: "fork"; readonly workflow: number; readonly seq: number }
 );
+
+export interface PlannedWorkflow {
+  readonly namespace: string;
+  readonly id: string;
+  readonly definition: number;
+  readonly key: string;
+}
 
 /** Which process makes the call: the client, which nobody kills, or one of the hosts. */
 export type By = "client" | number;
@@ -42,8 +49,11 @@ export type Moment = { readonly ms: number } | { readonly steps: number } | { re
 export interface Plan {
   readonly definitions: readonly (readonly Sketch[])[];
   readonly inner: readonly Sketch[];
-  /** By workflow, which definition and key. */
-  readonly workflows: readonly { readonly definition: number; readonly key: string }[];
+  readonly workflows: readonly PlannedWorkflow[];
+  /** One or two. In both there are workflows of the same ids, and events of the same ids, names and keys. */
+  readonly namespaces: readonly string[];
+  /** What hosts delete after which time. Empty: nothing. */
+  readonly retention: { readonly workflows?: number; readonly events?: number };
   readonly operations: readonly Operation[];
   readonly disasters: readonly Disaster[];
   readonly hosts: readonly HostPlan[];
@@ -88,7 +98,11 @@ export function drawPlan(seed: number): Plan {
   const definitions = Array.from({ length: shape.between(1, 3) }, () =>
     drawDefinition(texts, { nodes: 14, children: true }),
   );
-  const workflows = Array.from({ length: shape.between(2, 5) }, () => ({
+  const tenancy = dice(seed, "namespaces");
+  const namespaces = tenancy.chance(0.25) ? ["default", "other"] : ["default"];
+  const workflows = Array.from({ length: shape.between(2, 5) }, (_, index): PlannedWorkflow => ({
+    namespace: namespaces[index % namespaces.length] ?? "default",
+    id: `w${Math.floor(index / namespaces.length)}`,
     definition: shape.below(definitions.length),
     key: shape.pick(["k0", "k1"]),
   }));
@@ -99,12 +113,19 @@ export function drawPlan(seed: number): Plan {
   const calm = shape.chance(0.1);
   const extras = dice(seed, "extras");
   const hasVersions = extras.chance(0.15);
+  const retention = drawRetention(dice(seed, "retention"));
   const operations = drawOperations(dice(seed, "operations"), workflows, chaosMs, hosts.length);
+  const repaired = withRepairs(extras, operations, { workflows: workflows.length, chaosMs, hasVersions });
+  const inner = drawDefinition(texts, { nodes: 4, children: false });
+  const transactions = dice(seed, "transactions");
+  const isTransactional = transactions.chance(0.4);
   return {
-    definitions,
-    inner: drawDefinition(texts, { nodes: 4, children: false }),
+    definitions: isTransactional ? definitions.map((one) => withTransactions(transactions, one)) : definitions,
+    inner: isTransactional ? withTransactions(transactions, inner) : inner,
     workflows,
-    operations: withRepairs(extras, operations, { workflows: workflows.length, chaosMs, hasVersions }),
+    namespaces,
+    retention,
+    operations: soonStarted(retention, inNamespaces(tenancy, repaired, namespaces)),
     disasters: calm ? [] : drawDisasters(dice(seed, "disasters"), { chaosMs, leaseMs, hosts: hosts.length }),
     hosts,
     leaseMs,
@@ -121,6 +142,39 @@ export function drawPlan(seed: number): Plan {
     hasVersions,
     waits: extras.chance(0.3),
   };
+}
+
+/** Longer than it takes to start a workflow, so that no call which is repeated starts again what has ended and is gone. */
+function drawRetention(dice: Dice): Plan["retention"] {
+  if (!dice.chance(0.25)) return {};
+  return {
+    ...(dice.chance(0.7) ? { workflows: dice.pick([4_000, 6_000]) } : {}),
+    ...(dice.chance(0.7) ? { events: dice.pick([300, 1_500, 4_000]) } : {}),
+  };
+}
+
+/** A host that is cut off might repeat its start for longer than what has ended is kept. */
+function soonStarted({ workflows }: Plan["retention"], operations: readonly Operation[]): readonly Operation[] {
+  if (workflows === undefined) return operations;
+  return operations.map((operation) => (operation.kind === "start" ? { ...operation, by: "client" } : operation));
+}
+
+/** Publishes to one of the namespaces, and now and then the same to the other one too. */
+function inNamespaces(
+  dice: Dice,
+  operations: readonly Operation[],
+  namespaces: readonly string[],
+): readonly Operation[] {
+  if (namespaces.length === 1) return operations;
+  const placed = operations.map((operation): Operation =>
+    operation.kind === "publish" ? { ...operation, namespace: dice.pick(namespaces) } : operation,
+  );
+  const copies = placed.flatMap((operation): Operation[] =>
+    operation.kind === "publish" && dice.chance(0.5)
+      ? [{ ...operation, namespace: namespaces.find((one) => one !== operation.namespace) ?? "default" }]
+      : [],
+  );
+  return [...placed, ...copies.map((copy, index) => ({ ...copy, n: placed.length + index }))];
 }
 
 /** Retries from a step, and migrations. */
@@ -174,8 +228,9 @@ function drawOperations(
       effectiveMs: dice.chance(0.15) ? dice.pick([-1_000, 300, 2_000]) : 0,
     }));
     const atMs = dice.below(chaosMs);
-    drawn.push({ kind: "publish", events, atMs, by: by() });
-    if (dice.chance(0.2)) drawn.push({ kind: "publish", events, atMs: atMs + dice.below(400), by: by() });
+    drawn.push({ kind: "publish", namespace: "default", events, atMs, by: by() });
+    if (dice.chance(0.2))
+      drawn.push({ kind: "publish", namespace: "default", events, atMs: atMs + dice.below(400), by: by() });
   }
   const controls = dice.chance(0.5) ? dice.between(1, 4) : 0;
   for (let index = 0; index < controls; index += 1) drawn.push(...drawControl(dice, workflows.length, chaosMs, by));

@@ -16,7 +16,7 @@ export interface Script {
   readonly deaf: boolean;
   /** Its first attempt never ends. */
   readonly hangs: boolean;
-  readonly gives: "value" | "outcome";
+  readonly gives: "value" | "outcome" | "unstorable";
 }
 
 /** A random node, before it is a node of a definition. */
@@ -26,6 +26,8 @@ export interface Sketch {
   readonly kind: NodeKind;
   readonly blocks: readonly (readonly Sketch[])[];
   readonly script?: Script;
+  /** Writes to the application's table, in the transaction of its turn. */
+  readonly transactional?: true;
   /** Loops, items: how many; branchings: which way; timers: milliseconds. */
   readonly count: number;
   readonly concurrency: number;
@@ -61,6 +63,27 @@ type Place = "body" | "hook" | "undo";
 /** Draws the body of a definition. `children`: whether it may run others. */
 export function drawDefinition(dice: Dice, options: { readonly nodes: number; readonly children: boolean }): Sketch[] {
   return new Drawing(dice, options).block(2, "body", dice.between(1, 4));
+}
+
+/** The same with some of the steps transactional. */
+export function withTransactions(dice: Dice, sketches: readonly Sketch[]): Sketch[] {
+  const inside = (block: readonly Sketch[]): Sketch[] => withTransactions(dice, block);
+  return sketches.map((sketch) => ({
+    ...sketch,
+    ...(sketch.script !== undefined && dice.chance(0.5) ? inTransaction(dice, sketch.script) : {}),
+    blocks: sketch.blocks.map(inside),
+    ...(sketch.compensation === undefined ? {} : { compensation: inside(sketch.compensation) }),
+    ...(sketch.onFailure === undefined ? {} : { onFailure: inside(sketch.onFailure) }),
+    ...(sketch.ensure === undefined ? {} : { ensure: inside(sketch.ensure) }),
+    ...(sketch.wait?.onTimeout === undefined
+      ? {}
+      : { wait: { ...sketch.wait, onTimeout: inside(sketch.wait.onTimeout) } }),
+  }));
+}
+
+/** Each execution is to leave one row: so it may not ask to run again once it has written. */
+function inTransaction(dice: Dice, { pauses: _, ...script }: Script): Pick<Sketch, "script" | "transactional"> {
+  return { script: { ...script, ...(dice.chance(0.1) ? { gives: "unstorable" } : {}) }, transactional: true };
 }
 
 class Drawing {

@@ -6,15 +6,21 @@ import type {
   NewWorkflow,
   PersistenceProvider,
   Provider,
+  CreatedWorkflow,
   Run,
   StoredEvent,
-  TransactionalTurn,
   TurnCommit,
   WorkflowRow,
 } from "../../providers/index.ts";
 import { finalStatuses } from "../../providers/index.ts";
+import type { ApplicationTable, OpenTransaction } from "./application-table.ts";
+import { EffectAudit } from "./effect-audit.ts";
 import { JournalAudit } from "./journal-audit.ts";
 import { LeaseAudit } from "./lease-audit.ts";
+import { NamespaceAudit } from "./namespace-audit.ts";
+import { placeOf } from "./place-of.ts";
+import type { Plan } from "./plan.ts";
+import { RetentionAudit } from "./retention-audit.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -27,6 +33,7 @@ export interface SeenDelivery {
 }
 
 const allStreamsSince = 0;
+const emptyStream = { events: [], deletedThrough: 0 };
 /** More events of one stream than a schedule can have. */
 const manyEvents = 10_000;
 
@@ -36,6 +43,9 @@ export interface StoreAuditOptions {
   readonly now: () => number;
   /** The store's time; undefined once it has jumped. */
   readonly storeNow: () => number | undefined;
+  readonly plan: Pick<Plan, "namespaces" | "retention">;
+  /** The transactional steps, by definition and id. */
+  readonly transactional: ReadonlySet<string>;
   /** Told what has happened, for the story. */
   readonly tell: (line: () => string) => void;
 }
@@ -48,12 +58,18 @@ export class StoreAudit {
   readonly leases: LeaseAudit;
   readonly persistence: PersistenceProvider;
   readonly journals: Map<Run, JournalAudit> = new Map();
-  readonly runs: Map<string, Run> = new Map();
+  /** By namespace and id: one, or several where retention has deleted the earlier ones. */
+  readonly runs: Map<string, Run[]> = new Map();
   readonly deliveries: Map<Run, SeenDelivery[]> = new Map();
-  /** Event ids in the store. */
+  /** Events that the store has taken, by namespace and id. */
   readonly events: Set<string> = new Set();
   readonly #real: PersistenceProvider;
   readonly #options: StoreAuditOptions;
+  readonly #retention: RetentionAudit;
+  readonly #namespaces: NamespaceAudit;
+  readonly #effects: EffectAudit;
+  readonly #byUid: Map<string, Run> = new Map();
+  readonly #namespaceOf: Map<Run, string> = new Map();
   readonly #claims: Map<Run, number> = new Map();
   /** Runs that are to be taken over before anything else is appended under this claim. */
   readonly #takeOvers: Map<Run, number> = new Map();
@@ -65,7 +81,39 @@ export class StoreAudit {
     this.#options = options;
     this.#real = store.persistence;
     this.leases = new LeaseAudit(store.lock, verdict, options.storeNow);
+    this.#namespaces = new NamespaceAudit(verdict);
+    this.#effects = new EffectAudit(verdict, options.transactional);
+    this.#retention = new RetentionAudit({
+      real: store.persistence,
+      verdict,
+      plan: options.plan,
+      storeNow: options.storeNow,
+      rows: () => this.rows(),
+      journal: (run) => this.journal(run),
+      tell: options.tell,
+    });
     this.persistence = this.#watched(store.persistence);
+  }
+
+  /** What transactional steps write to. */
+  get table(): ApplicationTable {
+    return this.#effects.table;
+  }
+
+  /** Workflows that retention has deleted. */
+  get purged(): ReadonlySet<Run> {
+    return this.#retention.workflows;
+  }
+
+  /** Events that retention has deleted, by namespace and id. */
+  get purgedEvents(): ReadonlySet<string> {
+    return this.#retention.events;
+  }
+
+  /** The journal of the workflow that was started under this uid. */
+  journalOf(uid: string): JournalAudit | undefined {
+    const run = this.#byUid.get(uid);
+    return run === undefined ? undefined : this.journals.get(run);
   }
 
   journal(run: Run): JournalAudit {
@@ -80,12 +128,16 @@ export class StoreAudit {
       transactionalSteps: false,
       create: async (workflows) => {
         const created = await real.create(workflows);
-        for (const [index, { run }] of created.entries()) this.#created(workflows[index], run);
+        for (const [index, one] of created.entries()) this.#created(workflows[index], one);
         return created;
       },
-      find: (namespace, ids) => real.find(namespace, ids),
+      find: async (namespace, ids) => {
+        const rows = await real.find(namespace, ids);
+        this.#namespaces.given(namespace, rows);
+        return rows;
+      },
       claim: async (request) => {
-        const claimed = await real.claim(request);
+        const claimed = await this.#claim(request);
         if (claimed.length > request.limit)
           this.#options.verdict.fail(
             "a claim is bounded",
@@ -94,7 +146,7 @@ export class StoreAudit {
         for (const one of claimed) this.#claimed(one);
         return claimed;
       },
-      commit: (turns) => this.#commit(turns),
+      commit: (turns) => this.commit(turns.filter((turn): turn is TurnCommit => !("execute" in turn))),
       writeRows: async (writes) => {
         const before = await this.#rows(writes.map(({ run }) => run));
         const written = await real.writeRows(writes);
@@ -103,7 +155,11 @@ export class StoreAudit {
         return written;
       },
       load: (runs) => real.load(runs),
-      pull: (requests) => real.pull(requests),
+      pull: async (requests) => {
+        const results = await real.pull(requests);
+        this.#namespaces.pulled(requests, results);
+        return results;
+      },
       turns: (run, range) => real.turns(run, range),
       deliver: async (deliveries, limit) => {
         const results = await real.deliver(deliveries, limit);
@@ -133,9 +189,13 @@ export class StoreAudit {
         if (freed > 0) this.#options.tell(() => `store: ${freed} workflows of ${leases.join(", ")} are free`);
         return freed;
       },
-      list: (filter, page) => real.list(filter, page),
+      list: async (filter, page) => {
+        const listed = await real.list(filter, page);
+        this.#namespaces.given(filter.namespace, listed.items);
+        return listed;
+      },
       count: (filter) => real.count(filter),
-      purge: (bounds) => real.purge(bounds),
+      purge: (bounds) => this.#retention.purge(bounds),
       bindLockProvider: (name) => real.bindLockProvider(name),
       now: () => real.now(),
       hints: (listener) => real.hints(listener),
@@ -158,14 +218,38 @@ export class StoreAudit {
     return (await this.#real.load(runs)).map((loaded) => loaded?.row);
   }
 
-  #created(workflow: NewWorkflow | undefined, run: Run): void {
-    if (workflow === undefined || this.runs.has(workflow.id)) return;
-    this.runs.set(workflow.id, run);
-    const journal = new JournalAudit(workflow.id, this.#options.verdict);
+  #created(workflow: NewWorkflow | undefined, { run, uid }: Pick<CreatedWorkflow, "run" | "uid">): void {
+    // Another one had the id already, or this one is told of again.
+    if (workflow === undefined || uid !== workflow.uid || this.#byUid.get(uid) === run) return;
+    const place = placeOf(workflow.namespace, workflow.id);
+    const runs = this.runs.get(place) ?? [];
+    this.runs.set(place, [...runs, run]);
+    this.#byUid.set(uid, run);
+    this.#namespaceOf.set(run, workflow.namespace);
+    if (runs.some((earlier) => !this.purged.has(earlier)))
+      this.#options.verdict.fail("what is acknowledged is there", `${place} is created anew, and was there already`);
+    const journal = new JournalAudit(place, this.#options.verdict);
     this.journals.set(run, journal);
     const { firstTurn } = workflow;
-    if (firstTurn !== null) journal.appended({ seq: 0, ...firstTurn }, this.#options.now(), undefined, () => []);
-    this.#options.tell(() => `store: ${workflow.id} is created, as run ${run}`);
+    if (firstTurn !== null)
+      journal.appended({ seq: 0, ...firstTurn }, this.#options.now(), undefined, () => emptyStream);
+    this.#options.tell(() => `store: ${place} is created, as run ${run}`);
+  }
+
+  #claim(request: ClaimRequest): Promise<readonly ClaimedWorkflow[]> {
+    if (this.#options.plan.namespaces.length === 1) return this.#real.claim(request);
+    const due = async (): Promise<readonly WorkflowRow[]> => {
+      const now = await this.#real.now();
+      return (await this.rows()).filter(
+        ({ owner, dueAt, run, definitionId, version }) =>
+          owner === null &&
+          dueAt !== null &&
+          dueAt <= now &&
+          (request.runs === undefined || request.runs.includes(run)) &&
+          request.definitions.some((one) => one.id === definitionId && one.version === version),
+      );
+    };
+    return this.#namespaces.claim({ real: this.#real, due }, request);
   }
 
   #claimed({ row, orphaned, headSeq }: ClaimedWorkflow): void {
@@ -183,23 +267,29 @@ export class StoreAudit {
     );
   }
 
-  async #commit(turns: readonly (TurnCommit | TransactionalTurn)[]): ReturnType<PersistenceProvider["commit"]> {
-    const rowed = turns.filter((turn): turn is TurnCommit => "row" in turn && turn.row !== undefined);
+  /** `open`: the transactions that turns are part of. They commit where their turns are appended. */
+  async commit(
+    turns: readonly TurnCommit[],
+    open?: ReadonlyMap<TurnCommit, OpenTransaction>,
+  ): ReturnType<PersistenceProvider["commit"]> {
+    const rowed = turns.filter((turn) => turn.row !== undefined);
     const before = new Map<Run, WorkflowRow | undefined>();
     const rows = rowed.length === 0 ? [] : await this.#rows(rowed.map(({ run }) => run));
     for (const [index, { run }] of rowed.entries()) before.set(run, rows[index]);
     const results = await this.#real.commit(turns);
     for (const [index, turn] of turns.entries()) {
       const result = results[index];
-      if ("execute" in turn || result === undefined) continue;
+      if (result === undefined) continue;
       this.#options.tell(
         () =>
           `store: ${this.journal(turn.run).label} turn ${turn.seq} (${turn.turn}, ${turn.host}): ${result.outcome} ${turn.entriesText}`,
       );
+      if (result.outcome === "applied") open?.get(turn)?.commit();
       if (result.outcome !== "applied") continue;
       await this.#appended(turn);
       if (turn.row !== undefined) this.#rowWritten(turn.run, turn.claim, before.get(turn.run), result.rowWritten);
     }
+    this.#effects.balance();
     return results;
   }
 
@@ -215,20 +305,25 @@ export class StoreAudit {
         );
     }
     const streams = turn.entriesText.includes("event-consumed") ? await this.#streamsOf(turn) : new Map();
-    journal.appended(
-      turn,
-      this.#options.now(),
-      this.#options.storeNow(),
-      (name, key) => streams.get(`${name}\0${key}`) ?? [],
-    );
-    for (const child of turn.create ?? []) await this.#childCreated(child);
-    for (const delivery of turn.deliver ?? []) this.#delivered(delivery, undefined);
+    journal.appended(turn, this.#options.now(), this.#options.storeNow(), (name, key) => ({
+      events: streams.get(`${name}\0${key}`) ?? [],
+      deletedThrough: this.#retention.deleted(turn.namespace, name, key).at(-1)?.number ?? 0,
+    }));
+    this.#effects.recorded(journal);
+    for (const child of turn.create ?? []) {
+      this.#namespaces.reaches(turn.namespace, `starts ${child.id}`, child.namespace);
+      await this.#childCreated(child);
+    }
+    for (const delivery of turn.deliver ?? []) {
+      this.#namespaces.reaches(turn.namespace, `tells run ${delivery.to}`, this.#namespaceOf.get(delivery.to));
+      this.#delivered(delivery, undefined);
+    }
     for (const { number, outcome } of turn.read ?? []) this.#readDelivery(turn.run, number, outcome);
   }
 
   async #childCreated(child: NewWorkflow): Promise<void> {
     const [row] = await this.#real.find(child.namespace, [child.id]);
-    if (row?.uid === child.uid) this.#created(child, row.run);
+    if (row?.uid === child.uid) this.#created(child, row);
   }
 
   /** The streams that a turn may have read from: those of the names and keys there are. */
@@ -238,7 +333,13 @@ export class StoreAudit {
     );
     const cursors = wanted.map((stream) => ({ ...stream, after: 0, since: allStreamsSince, limit: manyEvents }));
     const [pulled] = await this.#real.pull([{ run: turn.run, namespace: turn.namespace, streams: cursors }]);
-    return new Map(wanted.map(({ name, key }, index) => [`${name}\0${key}`, pulled?.events[index]?.events ?? []]));
+    return new Map(
+      wanted.map(({ name, key }, index) => [
+        `${name}\0${key}`,
+        // A host may have read what was deleted between its reading and its turn.
+        [...this.#retention.deleted(turn.namespace, name, key), ...(pulled?.events[index]?.events ?? [])],
+      ]),
+    );
   }
 
   #rowWritten(run: Run, claim: number, before: WorkflowRow | undefined, written: boolean): void {
@@ -278,15 +379,18 @@ export class StoreAudit {
   }
 
   #published(event: NewEvent): void {
-    if (!this.events.has(event.eventId))
-      this.#options.tell(() => `store: event ${event.name}/${event.key} is there (${event.eventId})`);
-    this.events.add(event.eventId);
+    const place = placeOf(event.namespace, event.eventId);
+    if (!this.events.has(place))
+      this.#options.tell(() => `store: event ${event.name}/${event.key} is there (${place})`);
+    this.events.add(place);
   }
 
   /** Every row there is. */
   async rows(): Promise<readonly WorkflowRow[]> {
-    const { items } = await this.#real.list({ namespace: "default" }, { limit: 500 });
-    return items;
+    const rows: WorkflowRow[] = [];
+    for (const namespace of this.#options.plan.namespaces)
+      rows.push(...(await this.#real.list({ namespace }, { limit: 500 })).items);
+    return rows;
   }
 }
 

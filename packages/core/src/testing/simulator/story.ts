@@ -17,6 +17,10 @@ export function storyOf(
     "",
     `definitions: ${world.definitionsAsText().join("\n             ")}`,
     `hosts: ${world.plan.hosts.length}, with leases of ${world.plan.leaseMs} ms; after ${world.plan.chaosMs} ms nothing goes wrong any more`,
+    ...(Object.keys(world.plan.retention).length === 0
+      ? []
+      : [`retention: ${JSON.stringify(world.plan.retention)} ms`]),
+    ...(world.plan.namespaces.length === 1 ? [] : [`namespaces: ${world.plan.namespaces.join(", ")}`]),
     "what it takes:",
     ...parts.map((part) => `  ${world.describe(part)}`),
     "what happened:",

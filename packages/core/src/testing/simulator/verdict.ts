@@ -18,6 +18,10 @@ export type Check =
   | "a claim is bounded"
   | "a stop lets go"
   | "an execution has one key and one input"
+  | "an effect happens once, with its result"
+  | "what is within retention stays"
+  | "namespaces do not see each other"
+  | "each namespace gets its share"
   | "everything comes to an end"
   | "a run is not vacuous"
   | "the product does not break";

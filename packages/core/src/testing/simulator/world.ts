@@ -4,7 +4,7 @@ import { WorkflowHost } from "../../host/workflow-host.ts";
 import type { Clock, Provider } from "../../providers/index.ts";
 import { Bodies } from "./bodies.ts";
 import { Callers, describe } from "./callers.ts";
-import { compile, innerId } from "./compile.ts";
+import { blocksOf, compile, innerId, transactionalIds } from "./compile.ts";
 import { dice, type Dice } from "./dice.ts";
 import { Ending } from "./ending.ts";
 import { Inspection } from "./inspection.ts";
@@ -84,6 +84,11 @@ export class World {
       tell,
       now: () => scheduler.now,
       storeNow: () => (this.#storeHasJumped ? undefined : this.storeNow()),
+      plan: this.plan,
+      transactional: new Set([
+        ...this.plan.definitions.flatMap((one, index) => transactionalIds(one).map((step) => `d${index}/${step}`)),
+        ...transactionalIds(this.plan.inner).map((step) => `${innerId}/${step}`),
+      ]),
     });
     this.network = new Network({
       scheduler,
@@ -237,6 +242,7 @@ export class World {
       workflows: runs ? [...this.#definitions, ...this.#versions, this.#inner] : [],
       concurrency,
       lease: this.plan.leaseMs,
+      retention: this.plan.retention,
       log: { debug: () => {}, info: complain, warn: complain, error: complain },
     });
     return process;
@@ -388,11 +394,7 @@ export class World {
 
 /** Every node of a sketch, hooks and all. */
 function nodesOf(sketch: readonly Sketch[]): number[] {
-  return sketch.flatMap(({ n, blocks, compensation = [], onFailure = [], ensure = [], wait }) => [
-    n,
-    ...blocks.flatMap(nodesOf),
-    ...[compensation, onFailure, ensure, wait?.onTimeout ?? []].flatMap(nodesOf),
-  ]);
+  return sketch.flatMap((one) => [one.n, ...blocksOf(one).flatMap(nodesOf)]);
 }
 
 function errorText(error: unknown): string {

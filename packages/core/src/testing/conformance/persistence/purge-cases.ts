@@ -85,6 +85,19 @@ export function purgeCases({ describe, it }: PersistenceSuite): void {
       strictEqual(await purgeWorkflows(stage, stage.clock.now()), 3);
     });
 
+    it("keeps one for which a call has come, until that has been read", async (stage) => {
+      const { run } = await ended(stage, { id: "called" });
+      await stage.clock.advance(1);
+      await stage.deliver(run);
+      strictEqual(await purgeWorkflows(stage, stage.clock.now()), 0);
+      const held = await stage.take(run);
+      strictEqual(await purgeWorkflows(stage, stage.clock.now()), 0);
+      const { signals } = await stage.pull(run);
+      await stage.end(held, { notedSignals: signals });
+      await stage.clock.advance(1);
+      strictEqual(await purgeWorkflows(stage, stage.clock.now()), 1);
+    });
+
     it("keeps a workflow that was revived", async (stage) => {
       const first = await ended(stage, { id: "revived" });
       await stage.deliver(first.run);
