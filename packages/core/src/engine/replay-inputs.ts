@@ -1,6 +1,7 @@
 import { ExecutionResult } from "../definition/execution-result.ts";
 import { applyPatch } from "../codec/index.ts";
 import type { Entry, NodeEnd } from "./entries.ts";
+import { indexesAround } from "./failures.ts";
 import type { Delivery, Input, StreamInput } from "./inputs.ts";
 import type { TimedTurn } from "./replay.ts";
 import { rootPointer, type Pointer, type WorkflowState } from "./state.ts";
@@ -60,8 +61,8 @@ function* inputsFor(
       yield { kind: "begin", pointer: entry.pointer };
       return;
     case "delivery-applied":
-    case "delivery-refused":
-      yield { kind: "delivery", number: entry.number, delivery: deliveryOf(state, entries, index) };
+      for (const delivery of deliveriesOf(state, entries, index))
+        yield { kind: "delivery", number: entry.number, delivery };
       return;
     case "event-consumed":
       yield eventsOf(state, entries, index);
@@ -211,39 +212,55 @@ function* stoppedChildInputs(
 }
 
 /** A call as far as what came of it tells. */
-function deliveryOf(state: WorkflowState, entries: readonly Entry[], index: number): Delivery {
-  const call = entries[index] as Extract<Entry, { kind: "delivery-applied" | "delivery-refused" }>;
+function* deliveriesOf(state: WorkflowState, entries: readonly Entry[], index: number): Generator<Delivery> {
+  const call = entries[index] as Extract<Entry, { kind: "delivery-applied" }>;
   const actor = call.actor === undefined ? {} : { actor: call.actor };
   const rest = entries.slice(index + 1);
   switch (call.delivery) {
     case "suspend": {
       const suspended = rest.find((entry) => entry.kind === "workflow-suspended");
-      return { kind: "suspend", ...(suspended?.reason == null ? {} : { reason: suspended.reason }), ...actor };
+      return yield { kind: "suspend", ...(suspended?.reason == null ? {} : { reason: suspended.reason }), ...actor };
     }
     case "resume":
-      return { kind: "resume", ...actor };
+      return yield { kind: "resume", ...actor };
     case "terminate":
-      return { ...terminationOf(rest), ...actor };
+      return yield { ...terminationOf(rest), ...actor };
     case "set-data": {
       const set = rest.find((entry) => entry.kind === "data-set");
       const after = applyPatch(state.data, set?.patch ?? []);
       const patch = Object.fromEntries((set?.patch ?? []).map(({ key }) => [key, after[key]]));
-      return { kind: "set-data", patch, ...actor };
+      return yield { kind: "set-data", patch, ...actor };
     }
     case "set-item": {
       const set = rest.find((entry) => entry.kind === "item-set");
-      return { kind: "set-item", stepId: set?.step ?? "", index: set?.index ?? 0, item: set?.item, ...actor };
+      return yield { kind: "set-item", stepId: set?.step ?? "", index: set?.index ?? 0, item: set?.item, ...actor };
     }
-    case "skip-step": {
-      const skipped = rest.find((entry) => entry.kind === "step-skipped" || entry.kind === "scope-ending");
-      const output = skipped?.kind === "step-skipped" ? skipped.output : undefined;
-      return { kind: "skip-step", stepId: skipped?.step ?? "", output, ...actor };
-    }
+    case "skip-step":
+      return yield { ...skipOf(state, rest), ...actor };
     case "child-ended":
-      return childEndOf(state, rest);
+      return yield childEndOf(state, rest);
+    case "child-retried":
+      // It waited for the child all the time: nothing came of it.
+      for (const { id, child } of state.pointers.values())
+        if (child !== null) yield { kind: "child-retried", pointer: id, childId: child.id, ...actor };
+      return;
+    case "retry":
+      yield { kind: "retry", ...actor };
+      return yield { kind: "retry", byParent: true, ...actor };
     default:
-      return { kind: "retry", ...actor };
   }
+}
+
+/** A step has several executions at a time in a container of items: which one was skipped is told by its numbers. */
+function skipOf(state: WorkflowState, rest: readonly Entry[]): Extract<Delivery, { kind: "skip-step" }> {
+  const skipped = rest.find((entry) => entry.kind === "step-skipped" || entry.kind === "scope-ending");
+  const pointer = skipped === undefined ? undefined : state.pointers.get(skipped.pointer);
+  return {
+    kind: "skip-step",
+    stepId: skipped?.step ?? "",
+    ...(pointer === undefined ? {} : { item: indexesAround(state, pointer.branch) }),
+    output: skipped?.kind === "step-skipped" ? skipped.output : undefined,
+  };
 }
 
 function terminationOf(rest: readonly Entry[]): Extract<Delivery, { kind: "terminate" }> {

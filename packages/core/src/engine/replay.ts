@@ -51,7 +51,9 @@ export function replayTurns(definition: WorkflowDefinition, turns: readonly Time
   const strange = new Set<number>();
   let state = initialState();
   for (const turn of turns) {
-    const difference = judged(turn.entries, strange) ? replayTurn(definition, state, turn, turns) : undefined;
+    const difference = judged(turn.entries, strange)
+      ? replayTurn(definition, state, withoutRefusals(turn), turns)
+      : undefined;
     if (difference !== undefined) {
       differences.push(difference);
       for (const entry of difference.recorded) if (isOpening(entry)) strange.add(entry.pointer);
@@ -62,6 +64,11 @@ export function replayTurns(definition: WorkflowDefinition, turns: readonly Time
     state = evolveTurn(state, turn);
   }
   return differences;
+}
+
+/** What was refused changed nothing; and of what was asked for, its record has only the name. */
+function withoutRefusals(turn: TimedTurn): TimedTurn {
+  return { ...turn, entries: turn.entries.filter(({ kind }) => kind !== "delivery-refused") };
 }
 
 function judged(entries: readonly Entry[], strange: ReadonlySet<number>): boolean {
@@ -85,6 +92,7 @@ function replayTurn(
   const recorded = turn.entries;
   let inputs: readonly Input[] = [];
   let best: Attempted = { entries: [], matched: 0 };
+  if (recorded.length === 0) return undefined;
   while (best.matched < recorded.length || best.entries.length > recorded.length) {
     const next = recorded[best.matched];
     if (next === undefined) break;
