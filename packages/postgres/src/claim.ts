@@ -1,7 +1,7 @@
 import type { ClaimedWorkflow, ClaimRequest } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
 import type { Open } from "./postgres.ts";
-import { rowOf, type StoredRow } from "./rows.ts";
+import { type ClaimedRow, rowOf } from "./rows.ts";
 
 /** Lanes looked at by one claim, for each workflow it may take, and at least and at most. With more of them, claims take turns. */
 const lanesPerWorkflow = 4;
@@ -9,7 +9,7 @@ const minLanes = 200;
 const maxLanes = 2_000;
 
 interface Claimed {
-  readonly rows: readonly StoredRow[] | null;
+  readonly rows: readonly ClaimedRow[] | null;
   readonly stopped: string | null;
 }
 
@@ -41,9 +41,5 @@ export async function claim({ store }: Open, request: ClaimRequest, cursor: Lane
     ],
   );
   cursor.from = claimed?.stopped ?? "";
-  return (claimed?.rows ?? []).map((stored) => ({
-    row: rowOf(stored),
-    headSeq: stored.headSeq,
-    orphaned: stored.orphaned,
-  }));
+  return (claimed?.rows ?? []).map(({ headSeq, orphaned, ...stored }) => ({ row: rowOf(stored), headSeq, orphaned }));
 }

@@ -19,8 +19,6 @@ export interface StoredRow {
   readonly owner: string | null;
   readonly claim: number;
   readonly signals: number;
-  readonly headSeq: number;
-  readonly orphaned: boolean;
   readonly parentRun: Run | null;
   readonly parentPointer: number | null;
   readonly startText: string;
@@ -29,22 +27,30 @@ export interface StoredRow {
   readonly waitingFor: readonly WaitingFor[] | null;
 }
 
+/** A row as a claim gives it. */
+export interface ClaimedRow extends StoredRow {
+  readonly headSeq: number;
+  readonly orphaned: boolean;
+}
+
 /** What a `StoredRow` is made of, out of `w` and these joins. */
 export const rowJoins: string = `JOIN $s.wfe_definitions d ON d.definition = w.definition
   JOIN $s.wfe_starts s ON s.run = w.run
   LEFT JOIN $s.wfe_ends e ON e.run = w.run`;
 
-/** `orphaned` remembers the claim that `orphan` raised it to: so it is over as soon as another has claimed. */
 export const selectRow: string = `w.run, w.namespace, w.id, w.uid, d.id AS "definitionId", d.version, d.hash AS "definitionHash",
   w.status, w.priority, w.tags::json AS tags, w.created_at AS "createdAt", w.updated_at AS "updatedAt",
   w.completed_at AS "completedAt", w.due_at AS "dueAt", w.owner, w.claim, w.signals,
-  coalesce((SELECT t.seq FROM $s.wfe_turns t WHERE t.run = w.run ORDER BY t.seq DESC LIMIT 1), -1) AS "headSeq",
-  w.orphaned > 0 AND w.orphaned = w.claim - 1 AS orphaned,
   w.parent_run AS "parentRun", w.parent_pointer AS "parentPointer", s.text AS "startText",
   e.result AS "resultText", e.error AS "errorText", w.waiting_for::json AS "waitingFor"`;
 
+/** `orphaned` remembers the claim that `orphan` raised it to: so it is over as soon as another has claimed. */
+export const selectClaimed: string = `${selectRow},
+  coalesce((SELECT t.seq FROM $s.wfe_turns t WHERE t.run = w.run ORDER BY t.seq DESC LIMIT 1), -1) AS "headSeq",
+  w.orphaned > 0 AND w.orphaned = w.claim - 1 AS orphaned`;
+
 export function rowOf(stored: StoredRow): WorkflowRow {
-  const { headSeq: _, orphaned: __, parentRun, parentPointer, tags, waitingFor, ...row } = stored;
+  const { parentRun, parentPointer, tags, waitingFor, ...row } = stored;
   return {
     ...row,
     tags: tags ?? [],

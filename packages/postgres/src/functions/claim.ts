@@ -1,4 +1,4 @@
-import { rowJoins, selectRow } from "../rows.ts";
+import { rowJoins, selectClaimed } from "../rows.ts";
 
 /** What one point of priority is worth, in waiting. */
 const pointMs = 60_000;
@@ -94,7 +94,7 @@ BEGIN
   END IF;
   RETURN json_build_object('stopped', v_stopped, 'rows', (
     SELECT json_agg(claimed) FROM (
-      SELECT ${selectRow} FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
+      SELECT ${selectClaimed} FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
       ${rowJoins} ORDER BY taken.place
     ) claimed
   ));
