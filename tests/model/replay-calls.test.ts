@@ -160,7 +160,7 @@ const cases: Readonly<Record<string, Called>> = {
 
 describe("replay finds no difference where somebody", () => {
   for (const [name, { definition, data = {}, calls }] of Object.entries(cases)) {
-    it(name, async () => {
+    it(`${name}`, async () => {
       const driver = new Driver(definition).start(data);
       await driver.run();
       for (const [expected, delivery] of calls) {

@@ -29,11 +29,12 @@ describe.each(stores)("explain on $name", (store) => {
       { kind: "child", stepId: "ship" },
     ]);
     expect(text).toContain("event `paid` with key `o-1`, until ");
-    expect(actions.map(({ call }) => call)).toEqual([
-      "publishEvent",
-      "skipStep",
-      "suspendWorkflow",
-      "terminateWorkflow",
+    expect(actions.map(({ call, arguments: args }) => [call, ...args])).toEqual([
+      ["publishEvent", "paid", "o-1"],
+      ["explain", expect.stringContaining(`${handle.id}/`)],
+      ["skipStep", handle.id, "payment"],
+      ["suspendWorkflow", handle.id],
+      ["terminateWorkflow", handle.id],
     ]);
   });
 

@@ -49,7 +49,7 @@ export interface JournalFacts {
   readonly undone: readonly { readonly saga: number; readonly around: readonly number[]; readonly pointer: number }[];
   /** Just before the workflow began to end. */
   readonly ending: Position | undefined;
-  /** By pointer: the error it failed, or was held, with last; and its child, if it ran one. */
+  /** By pointer: the error it failed, was held, or waits to be retried with; and its child, if it ran one. */
   readonly errors: ReadonlyMap<number, { readonly error: StoredError; readonly childId: string | undefined }>;
   /** The state after the whole journal. */
   readonly state: WorkflowState;
@@ -133,8 +133,12 @@ export class FactsReader {
         if (entry.error !== undefined) this.#branchFailed(entry.pointer, entry.branch);
         this.#joinedAt.set(entry.pointer, before);
         break;
+      case "step-paused":
+        this.#errors.delete(entry.pointer);
+        break;
       case "step-retrying":
       case "saga-restarted":
+        if (entry.kind === "step-retrying") this.#noteError(entry.pointer, entry.error);
         this.#ofContainer.delete(entry.pointer);
         this.#endingAt.delete(entry.pointer);
         this.#undone = this.#undone.filter(

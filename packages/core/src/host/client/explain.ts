@@ -1,6 +1,6 @@
 import { FactsReader, indexesAround, type JournalFacts } from "../../engine/failures.ts";
 import { decodeEntries, isFinal, reviveError, stepsOf, type Entry, type StoredError } from "../../engine/index.ts";
-import { executionId, rootPointer, type Pointer, type WorkflowState } from "../../engine/state.ts";
+import { executionId, rootPointer, type Pointer, type WaitStream, type WorkflowState } from "../../engine/state.ts";
 import { WorkflowNotFoundError } from "../../errors.ts";
 import type { WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
 import { decodeStartRecord } from "../core/start-record.ts";
@@ -89,10 +89,10 @@ async function tell(
   const { state } = folded;
   const begun = state.seq >= 0;
   const failures = await failuresOf(shared, namespace, facts, state, depth);
-  const waitsFor = begun ? waitsOf(shared, row, state) : [waitsForHost(shared, row)];
+  const waitsFor = begun ? waitsOf(shared, row, state, facts) : [waitsForHost(shared, row)];
   const parentId = begun ? state.identity.parent?.workflowId : decodeStartRecord(row.startText).parentId;
   const parent = parentId === undefined ? undefined : await shared.store.find({ namespace, id: parentId });
-  const actions = begun ? actionsOf(id, state, facts, failures, waitsFor, parent) : [];
+  const actions = actionsOf(id, state, facts, failures, parent);
   const steps = { completed: 0, failed: 0 };
   for (const { status, runs } of stepsOf(folded.summary)) {
     if (status === "completed") steps.completed += runs;
@@ -103,7 +103,7 @@ async function tell(
     definitionId: row.definitionId,
     version: begun ? state.identity.version : row.version,
     status: begun && isFinal(state) ? (state.phase as WorkflowStatus) : statusOf(row, state),
-    happened,
+    happened: begun ? happened : [{ at: row.createdAt, text: "created" }],
     failures,
     waitsFor,
     actions,
@@ -158,6 +158,8 @@ function happening(entry: Entry, host: string): string | undefined {
       return `forked from \`${entry.from.workflowId}\` after turn ${entry.from.seq}${by}`;
     case "workflow-imported":
       return `imported from a file${by}`;
+    case "step-retrying":
+      return `step \`${entry.step}\` failed and is to be retried: ${entry.error.message}`;
     case "step-failed":
       return `step \`${entry.step}\` failed: ${entry.error.message}`;
     case "step-held":
@@ -230,7 +232,10 @@ async function failuresOf(
       error: reviveError(failed.error),
     });
   }
-  return failures.length === 0 && state.error !== null ? [failureOf(state, state.error)] : failures;
+  if (state.error === null) return failures;
+  // What stands in the way is the undoing, not what was undone for.
+  if (state.stuckUndo !== null) return [failureOf(state, state.error), ...failures];
+  return failures.length === 0 ? [failureOf(state, state.error)] : failures;
 }
 
 function failureOf(state: WorkflowState, error: StoredError): ExplainedFailure {
@@ -258,7 +263,12 @@ function waitsForHost({ core }: ClientShared, row: WorkflowRow): ExplainedWait {
   };
 }
 
-function waitsOf(shared: ClientShared, row: WorkflowRow, state: WorkflowState): readonly ExplainedWait[] {
+function waitsOf(
+  shared: ClientShared,
+  row: WorkflowRow,
+  state: WorkflowState,
+  facts: JournalFacts,
+): readonly ExplainedWait[] {
   if (isFinal(state)) return [];
   const waits: ExplainedWait[] = [];
   if (state.phase === "suspended")
@@ -273,25 +283,33 @@ function waitsOf(shared: ClientShared, row: WorkflowRow, state: WorkflowState): 
   const unowned = row.owner === null && row.dueAt !== null && row.dueAt <= now;
   if (state.phase === "active" && unowned) waits.push(waitsForHost(shared, row));
   for (const pointer of state.pointers.values()) {
-    const wait = waitOf(state, pointer);
-    if (wait !== undefined && waits.length < mostNamed) waits.push(wait);
+    const wait = waitOf(state, pointer, facts);
+    if (wait !== undefined) waits.push(wait);
   }
-  for (const { pointer, until } of state.stragglers.values())
+  for (const { pointer, until } of state.stragglers.values()) {
+    const place = facts.opened.get(pointer);
     waits.push({
       kind: until === null ? "child" : "step",
-      stepId: undefined,
-      item: [],
+      stepId: place?.step,
+      item: place?.indexes ?? [],
       until: until ?? undefined,
-      text: `execution ${executionId(state, pointer)}, which was stopped, to end before undoing goes on`,
+      text: `${placeOf(place?.step ?? executionId(state, pointer), place?.indexes ?? [])}: what was stopped to end, before undoing goes on`,
     });
-  return waits;
+  }
+  const left = waits.length - mostNamed;
+  const cut = { kind: "step", stepId: undefined, item: [], until: undefined, text: `(${left} more)` } as const;
+  return left <= 0 ? waits : [...waits.slice(0, mostNamed), cut];
 }
 
-function waitOf(state: WorkflowState, pointer: Pointer): ExplainedWait | undefined {
+function placeOf(step: string, item: readonly number[]): string {
+  return `\`${step}\`${item.length === 0 ? "" : ` (item ${item.join(", ")})`}`;
+}
+
+function waitOf(state: WorkflowState, pointer: Pointer, { errors }: JournalFacts): ExplainedWait | undefined {
   const { id, step, status, kind, wait, child, dueAt, attempt } = pointer;
   if (id === rootPointer) return undefined;
   const item = indexesAround(state, pointer.branch);
-  const where = `\`${step}\`${item.length === 0 ? "" : ` (item ${item.join(", ")})`}`;
+  const where = placeOf(step, item);
   const at = { stepId: step, item, until: wait?.until ?? dueAt ?? undefined };
   switch (status) {
     case "waiting":
@@ -299,15 +317,17 @@ function waitOf(state: WorkflowState, pointer: Pointer): ExplainedWait | undefin
       return {
         ...at,
         kind: "event",
-        text: `${where}: ${(wait?.streams ?? [])
-          .filter(({ label }) => !Object.hasOwn(wait?.got ?? {}, label))
+        text: `${where}: ${awaitedBy(pointer)
           .map(({ name: event, key }) => `event \`${event}\` with key \`${key}\``)
           .join(wait?.mode === "all" ? " and " : " or ")}`,
       };
-    case "sleeping":
-      return kind === "step" || kind === "saga" || kind === "run-workflow"
-        ? { ...at, kind: "retry", text: `${where}: attempt ${attempt}` }
-        : { ...at, kind: "time", text: `${where}: time to pass` };
+    case "sleeping": {
+      const failed = errors.get(id)?.error;
+      if (failed !== undefined)
+        return { ...at, kind: "retry", text: `${where}: attempt ${attempt}, since it failed: ${failed.message}` };
+      const timer = kind === "delay" || kind === "sleep-until";
+      return { ...at, kind: "time", text: `${where}: time to pass${timer ? "" : ", as its body asked"}` };
+    }
     case "ready":
       return { ...at, kind: "step", text: `${where}: attempt ${attempt} to run and end` };
     case "held":
@@ -319,12 +339,16 @@ function waitOf(state: WorkflowState, pointer: Pointer): ExplainedWait | undefin
   }
 }
 
+/** The events that a wait has not got yet. */
+function awaitedBy({ wait }: Pointer): readonly WaitStream[] {
+  return (wait?.streams ?? []).filter(({ label }) => !Object.hasOwn(wait?.got ?? {}, label));
+}
+
 function actionsOf(
   id: string,
   state: WorkflowState,
   facts: JournalFacts,
   failures: readonly ExplainedFailure[],
-  waits: readonly ExplainedWait[],
   parent: WorkflowRow | undefined,
 ): readonly ExplainedAction[] {
   const actions: ExplainedAction[] = [];
@@ -349,7 +373,9 @@ function actionsOf(
       facts.undone.length > 0
         ? "begin again at the earliest step that was undone"
         : "run again what failed, and nothing else";
-    add("retryWorkflow", [id], state.phase === "suspended" ? "go on, with new retries for what failed" : goesOn);
+    if (state.phase === "suspended" && failures.length === 0)
+      add("resumeWorkflow", [id], "let it go on from where it stands");
+    else add("retryWorkflow", [id], state.phase === "suspended" ? "go on, with new retries for what failed" : goesOn);
     if (own !== undefined && own.item.length > 0)
       add("retryWorkflow", [id, { from: own.stepId, item: [...own.item] }], "retry that item alone");
     if (own !== undefined && own.stepId !== "")
@@ -362,11 +388,13 @@ function actionsOf(
       "run it again from any point of its history, as another workflow",
     );
   if (state.phase === "active") {
-    const event = waits.find(({ kind }) => kind === "event");
-    if (event !== undefined) add("publishEvent", [], "publish what it waits for");
-    const skippable = waits.find(({ stepId, kind }) => stepId !== undefined && kind !== "step");
-    if (skippable?.stepId !== undefined)
-      add("skipStep", [id, skippable.stepId], "give a step its output by hand, and go on");
+    const live = [...state.pointers.values()];
+    const [event] = live.flatMap(awaitedBy);
+    if (event !== undefined) add("publishEvent", [event.name, event.key], "publish what it waits for");
+    const running = live.find(({ status, child }) => status === "waiting" && child !== null)?.child;
+    if (running != null) add("explain", [running.id], "see the child that it waits for");
+    const skippable = live.find(({ status }) => status === "waiting" || status === "sleeping" || status === "held");
+    if (skippable !== undefined) add("skipStep", [id, skippable.step], "give a step its output by hand, and go on");
     add("suspendWorkflow", [id], "stop it until it is resumed");
   }
   if (!failed && state.phase !== "completed")
