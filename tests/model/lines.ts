@@ -42,7 +42,7 @@ export type Wait =
   | { readonly kind: "stragglers"; readonly task: Task; readonly saga: Saga }
   /** An undoing of a suspended workflow. */
   | { readonly kind: "paused"; readonly task: Task }
-  | { readonly kind: "stuck"; readonly task: Task }
+  | { readonly kind: "stuck"; readonly task: Task; readonly saga: Saga }
   | { readonly kind: "end"; readonly env: Env; readonly ending: Ending }
   | { readonly kind: "terminate"; readonly env: Env; readonly failure: Failure };
 
@@ -125,6 +125,10 @@ export interface Frame {
 
 export interface Saga {
   readonly log: Undoable[];
+  /** Why it failed; of the workflow itself: nothing. */
+  error?: Failure;
+  /** An undoing in it had failed for good, and the workflow with it. */
+  failed?: true;
 }
 
 export interface Undoable {
@@ -162,12 +166,12 @@ export type NodeEnding =
 
 export class Failed extends Error {
   readonly failure: Failure;
-  /** What the step does about a crash; there is no retry then. */
-  readonly crash: "fail" | "suspend" | undefined;
-  constructor(failure: Failure, crash?: "fail" | "suspend") {
+  /** What the step does about a crash, or that its `onError` has no say any more; there is no retry then. */
+  readonly does: "fail" | "suspend" | "fail for good" | undefined;
+  constructor(failure: Failure, does?: Failed["does"]) {
     super(failure.message);
     this.failure = failure;
-    this.crash = crash;
+    this.does = does;
   }
 }
 

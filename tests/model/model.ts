@@ -228,6 +228,13 @@ export class Model {
     const [stuck] = this.#waits("stuck");
     if (stuck === undefined) return false;
     this.#take(() => {
+      this.phase = "active";
+      // The workflow had failed with it: what else there is ends too, and is undone.
+      if (stuck.saga.error !== undefined) {
+        const ending: Ending = { kind: "failed", error: stuck.saga.error };
+        if (this.#ending?.kind === "completed") this.#ending = ending;
+        else this.#endRoot(ending);
+      }
       this.#activate(order);
       this.#resume(stuck.task, (gen) => gen.next());
       this.#drain();
@@ -355,15 +362,16 @@ export class Model {
       const stopping = env.task.pending !== null && deliverable(env.task, env.task.pending);
       const retry = typeof onError === "object" ? onError : undefined;
       const again = retry !== undefined && frame.retries < retry.maxRetries && failure.fatal !== true;
-      if (!stopping && again && failed.crash === undefined && (retry.when?.(new Error(failure.message)) ?? true)) {
+      if (!stopping && again && failed.does === undefined && (retry.when?.(new Error(failure.message)) ?? true)) {
         const full = Math.min(retry.intervalMs * retry.backoff ** frame.retries, retry.maxIntervalMs);
         frame.retries++;
         frame.attempt++;
         yield { kind: "timer", frame, dueAt: this.now + Math.round(retry.jitter ? full * 0.75 : full) };
         continue;
       }
-      const behavior = retry?.then ?? (onError as Exclude<typeof onError, object>);
-      if ((behavior === "suspend" || failed.crash === "suspend") && !stopping) {
+      const forGood = failed.does === "fail for good";
+      const behavior = forGood ? "fail" : (retry?.then ?? (onError as Exclude<typeof onError, object>));
+      if ((behavior === "suspend" || failed.does === "suspend") && !stopping) {
         this.phase = "suspended";
         this.error = failure;
         yield { kind: "held", frame };
@@ -615,9 +623,11 @@ export class Model {
     } catch (thrown) {
       if (!(thrown instanceof Failed)) throw thrown;
       this.#beginEnding(frame);
+      saga.error = thrown.failure;
       const own = node.compensation === undefined ? [] : [this.#recordOf(frame, { error: thrown.failure.message })];
       yield* this.#undo({ ...frame.env, path: frame.path, depth: frame.depth + 1, saga }, saga, own);
       frame.saga = null;
+      if (saga.failed === true) throw new Failed(thrown.failure, "fail for good");
       throw thrown;
     }
   }
@@ -732,7 +742,8 @@ export class Model {
         if (!(thrown instanceof Failed)) throw thrown;
         this.phase = "failed";
         this.error = { message: thrown.failure.message, stepId: record.node.id };
-        yield { kind: "stuck", task: env.task };
+        yield { kind: "stuck", task: env.task, saga: around.saga };
+        around.saga.failed = true;
       }
     }
   }

@@ -1056,6 +1056,54 @@ describe.each(stores)("sagas on $name", (store) => {
     expect(ran).toEqual(["undo b", "undo a"]);
   });
 
+  it("has failed with a stuck undoing, whatever the sagas around would have made of it, and is shown so", async () => {
+    for (const [inner, outer] of [
+      ["ignore", "fail"],
+      ["fail", "ignore"],
+      ["terminate", "fail"],
+    ] as const) {
+      await using world = new World(store);
+      const { step, failing, ran, clear } = recorder();
+      const stuck = workflow()
+        .saga((s) =>
+          s
+            .then(step("a"))
+            .compensateWith(step("undo a"))
+            .parallel((p) =>
+              p
+                .branch((b) =>
+                  b
+                    .saga((i) => i.then(step("b")).compensateWith(failing("undo b", 1)).then(failing("c", 1)))
+                    .name("inner")
+                    .onError(inner),
+                )
+                .branch((b) => b.waitFor("never", "").name("wait").then(step("never"))),
+            )
+            .name("both"),
+        )
+        .name("outer")
+        .onError(outer)
+        .then(step("tail"))
+        .build("stuck-inside", 1);
+      const { status, host, handle } = await outcomeOf(world, stuck);
+      const shown = async () =>
+        Object.fromEntries((await handle.get())?.steps.map((one) => [one.id, one.status]) ?? []);
+      expect(status).toBe("failed");
+      expect(await shown()).toMatchObject({ outer: "failed", both: "failed", inner: "failed", wait: "cancelled" });
+
+      clear();
+      await (await host.retryWorkflow(handle.id)).applied();
+      expect(await world.ended(handle)).toMatchObject({ status: "failed", error: { message: "c refused" } });
+      expect(ran).toEqual(["undo b", "undo a"]);
+      expect(await shown()).toMatchObject({ inner: "failed", wait: "cancelled", tail: "pending" });
+
+      clear();
+      await (await host.retryWorkflow(handle.id)).applied();
+      await world.settle();
+      expect(ran).toEqual(["a", "b", "c"]);
+    }
+  });
+
   it("after a stuck undoing was finished the workflow is failed, and a further retry starts at the earliest undone step", async () => {
     await using world = new World(store);
     const { step, failing, ran, clear } = recorder();

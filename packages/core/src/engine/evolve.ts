@@ -307,6 +307,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       return draft.removeBranch(entry.branch);
     case "undo-retried":
       Object.assign(draft, { phase: "active", error: null, reason: null, completedAt: null, stuckUndo: null });
+      draft.changeScope(entry.pointer, { failed: true });
       return openBranches(draft, entry.pointer, [entry.open]);
     case "undo-ended":
       for (const straggler of draft.stragglers.values())

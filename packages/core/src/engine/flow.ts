@@ -141,7 +141,8 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
   if (pointer.openBranches > 0) return endScope(turn, id, { kind: "failed", error, behavior: "fail" });
   const node = turn.node(pointer);
   const stopping = turn.branch(pointer.branch)?.stopping === true;
-  if (!stopping) {
+  const forGood = pointer.scope?.failed === true;
+  if (!stopping && !forGood) {
     const delay = retryDelay(turn, pointer, node, { ...failure, error });
     if (delay !== undefined) {
       leave(turn, pointer);
@@ -157,7 +158,7 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
       return;
     }
   }
-  const onError = node.onError ?? "fail";
+  const onError = forGood ? "fail" : (node.onError ?? "fail");
   const behavior = typeof onError === "object" ? onError.then : onError;
   if (behavior === "suspend" && !stopping) {
     leave(turn, pointer);

@@ -143,6 +143,8 @@ export interface ScopeState {
   readonly walk: UndoWalk | null;
   /** Undo records of ends that a retry has taken back: undoing passes them over. */
   readonly void?: readonly UndoRef[];
+  /** saga: its undoing had failed for good, and the workflow with it; so it has failed, whatever its `onError` says. */
+  readonly failed?: true;
   /** Concurrent containers: how far branches that have ended had read. It counts from the join on. */
   readonly joined: Readonly<Record<string, number>>;
 }

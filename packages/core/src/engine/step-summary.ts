@@ -1,4 +1,6 @@
 import type { Entry } from "./entries.ts";
+import type { Pointer, WorkflowState } from "./state.ts";
+import { isFinal } from "./work.ts";
 
 export type StepStatus =
   | "pending"
@@ -42,6 +44,26 @@ export function copySummary(summary: StepSummary): StepSummary {
 
 export function stepsOf(summary: StepSummary): readonly StepView[] {
   return [...copySummary(summary).values()];
+}
+
+/**
+ * The steps that were reached. Nothing runs in a workflow that has ended: where an undoing failed, or the workflow was ended in the
+ * middle of one, its journal does not tell of what stands still. What is around the undoing has failed, all else was stopped.
+ */
+export function shownSteps(summary: StepSummary, state: WorkflowState): readonly StepView[] {
+  const steps = [...copySummary(summary).values()];
+  if (!isFinal(state)) return steps;
+  const failed = new Set<string>();
+  for (let at = state.pointers.get(state.stuckUndo ?? -1); at !== undefined; at = around(state, at))
+    failed.add(at.step);
+  for (const step of steps) if (live.has(step.status)) step.status = failed.has(step.id) ? "failed" : "cancelled";
+  return steps;
+}
+
+const live: ReadonlySet<StepStatus> = new Set(["running", "sleeping", "waiting"]);
+
+function around({ branches, pointers }: WorkflowState, { branch }: Pointer): Pointer | undefined {
+  return pointers.get(branches.get(branch)?.owner ?? -1);
 }
 
 /** Folds one entry into the summary, in place. */

@@ -6,7 +6,7 @@ import { sagaAround } from "./draft.ts";
 import type { Entry, NodeEnd } from "./entries.ts";
 import { placeAt } from "./expressions.ts";
 import { advance, failNode, type Outcome } from "./flow.ts";
-import { finalize } from "./root.ts";
+import { failWorkflow, finalize } from "./root.ts";
 import {
   currentStep,
   rootPointer,
@@ -267,11 +267,23 @@ function undoFailed(turn: Turn, saga: Pointer, record: UndoRecord, branch: numbe
     });
 }
 
-/** Repeats the undoing that failed. */
+/** Repeats the undoing that failed. The workflow had failed with it: what else there is ends too, and is undone. */
 export function retryUndo(turn: Turn): void {
   const saga = turn.draft.stuckUndo === null ? undefined : turn.pointer(turn.draft.stuckUndo);
   if (saga === undefined || !repeatUndo(turn, saga)) return;
+  const root = turn.pointer(rootPointer);
+  if (saga.ending?.kind === "failed" && saga.id !== rootPointer) {
+    const { error } = saga.ending;
+    // What had been ended well, while this was undone, has not.
+    if (root?.ending?.kind === "completed") turn.emit(rootEnding(root, error));
+    else failWorkflow(turn, error);
+  }
   resumeHeld(turn);
+}
+
+function rootEnding({ id, step }: Pointer, error: StoredError): Entry {
+  const ending = { kind: "failed", error, behavior: "fail" } as const;
+  return { kind: "scope-ending", pointer: id, step, ending, stop: [] };
 }
 
 /** Undoes once more what an undoing has failed at; false: it has not. */

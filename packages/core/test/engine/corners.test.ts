@@ -307,7 +307,8 @@ describe("what is held by an error", () => {
       driver.deliver({ kind: "retry" });
       await driver.run();
     }
-    expect(driver.state.phase).toBe("completed");
+    expect(driver.state).toMatchObject({ phase: "failed", stuckUndo: null });
+    expect(driver.kinds().filter((kind) => kind === "undo-completed")).toHaveLength(2);
   });
 });
 

@@ -78,6 +78,6 @@ function details(shared: ClientShared, { row, state, summary }: Folded): Workflo
     reason: state.reason ?? undefined,
     seq: state.seq,
     parentId: start === undefined ? state.identity.parent?.workflowId : start.parentId,
-    steps: stepDetails(summary, definition, projection.status === "completed"),
+    steps: stepDetails(summary, definition, state),
   };
 }

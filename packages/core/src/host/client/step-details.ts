@@ -1,7 +1,8 @@
 import { blocksOf } from "../../definition/blocks.ts";
 import type { Slot, WorkflowDefinition } from "../../definition/definition.ts";
 import type { Block } from "../../definition/nodes.ts";
-import { stepsOf, type StepStatus, type StepSummary, type StepView } from "../../engine/index.ts";
+import { shownSteps, type StepStatus, type StepSummary, type StepView } from "../../engine/index.ts";
+import type { WorkflowState } from "../../engine/state.ts";
 import type { StepDetails } from "./workflow-views.ts";
 
 /** Blocks that run only on occasion: their steps are not shown before they are reached. */
@@ -10,18 +11,17 @@ const occasional: ReadonlySet<Slot> = new Set(["compensation", "onFailure", "ens
 /** After these, what a container holds is not reached any more. */
 const over: ReadonlySet<StepStatus> = new Set(["completed", "failed", "skipped", "cancelled", "compensated"]);
 
-/**
- * The steps of a workflow: those reached, and where the definition is known also the others, in its order. `completed`: the
- * workflow has completed, and what was not reached never will be.
- */
+/** The steps of a workflow: those reached, and where the definition is known also the others, in its order. */
 export function stepDetails(
   summary: StepSummary,
   definition: WorkflowDefinition | undefined,
-  completed: boolean,
+  state: WorkflowState,
 ): readonly StepDetails[] {
-  const reached = new Map(stepsOf(summary).map((step) => [step.id, step]));
+  const reached = new Map(shownSteps(summary, state).map((step) => [step.id, step]));
   const details: StepDetails[] = [];
-  if (definition !== undefined) addBlock(details, reached, definition.body, { passedBy: completed, hidden: false });
+  // Of a workflow that has completed, what was not reached never will be.
+  const passedBy = state.phase === "completed";
+  if (definition !== undefined) addBlock(details, reached, definition.body, { passedBy, hidden: false });
   // Steps of a version before a migration, or of a definition that is not registered here.
   for (const { id, status, attempt, runs } of reached.values())
     details.push({ id, name: id, status, attempt, runs, kind: undefined });

@@ -4,7 +4,7 @@ import {
   emptySummary,
   evolveTurn,
   initialState,
-  stepsOf,
+  shownSteps,
   summarize,
   type StepView,
 } from "../../engine/index.ts";
@@ -38,7 +38,7 @@ function inside({ row, checkpoint, turns }: LoadedWorkflow): {
     for (const entry of entries) summarize(summary, entry);
   }
   const data = state.seq < 0 ? decodeStartRecord(row.startText).data : state.data;
-  return { data, steps: stepsOf(summary), reason: state.reason ?? undefined };
+  return { data, steps: shownSteps(summary, state), reason: state.reason ?? undefined };
 }
 
 function attempt<Value>(work: () => Value): Value | undefined {
