@@ -158,9 +158,9 @@ const cases: Readonly<Record<string, Called>> = {
   },
 };
 
-describe("replay finds no difference where somebody", () => {
+describe("replay, where somebody", () => {
   for (const [name, { definition, data = {}, calls }] of Object.entries(cases)) {
-    it(`${name}`, async () => {
+    it(`${name}, finds no difference`, async () => {
       const driver = new Driver(definition).start(data);
       await driver.run();
       for (const [expected, delivery] of calls) {
@@ -173,7 +173,7 @@ describe("replay finds no difference where somebody", () => {
     });
   }
 
-  it("retries a child that its parent still waits for", async () => {
+  it("retries a child that its parent still waits for, finds no difference", async () => {
     const driver = new Driver(parent).start();
     await driver.run();
     const [child] = driver.children;
