@@ -7,7 +7,7 @@ import { longRun } from "./long-run.ts";
 /** A line about the progress at least so often. */
 const tellEveryMs = 30_000;
 const first = Number(process.env["WFE_SEED"] ?? 1);
-const processes = Math.min(2, availableParallelism());
+const processes = availableParallelism();
 /** Schedules in which a planted bug is to be caught. */
 const plantedSchedules = 2_000;
 

@@ -1,4 +1,6 @@
 import { fork } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Failure, Progress, WorkOrder } from "./worker.ts";
 
@@ -24,6 +26,16 @@ export interface RunOptions {
   readonly mostFailures?: number;
   readonly onProgress?: (totals: Totals) => void;
 }
+
+/** A schedule makes much that soon is rubbish: with more room for what is young, a tenth less of the time goes into collecting it. */
+const execArgv = [
+  "--conditions=wfe-source",
+  "--disable-warning=ExperimentalWarning",
+  "--max-semi-space-size=64",
+  "--single-threaded-gc",
+];
+/** What the process before has compiled. To compile the sources anew takes as long as fifty schedules. */
+const compiled = join(tmpdir(), "wfe-compile-cache");
 
 /** Runs schedules of consecutive seeds in processes of their own. Each process takes every seed of its own stretch. */
 export async function runSchedules(options: RunOptions): Promise<Totals> {
@@ -61,7 +73,8 @@ export async function runSchedules(options: RunOptions): Promise<Totals> {
 function runWorker(order: WorkOrder, onProgress: (progress: Progress) => void): Promise<void> {
   const script = fileURLToPath(new URL("./worker.ts", import.meta.url));
   const worker = fork(script, [JSON.stringify(order)], {
-    execArgv: ["--conditions=wfe-source", "--disable-warning=ExperimentalWarning"],
+    execArgv,
+    env: { ...process.env, NODE_COMPILE_CACHE: compiled },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   let errors = "";

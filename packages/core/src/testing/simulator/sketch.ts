@@ -82,8 +82,10 @@ export function withTransactions(dice: Dice, sketches: readonly Sketch[]): Sketc
 }
 
 /** Each execution is to leave one row: so it may not ask to run again once it has written. */
-function inTransaction(dice: Dice, { pauses: _, ...script }: Script): Pick<Sketch, "script" | "transactional"> {
-  return { script: { ...script, ...(dice.chance(0.1) ? { gives: "unstorable" } : {}) }, transactional: true };
+function inTransaction(dice: Dice, script: Script): Pick<Sketch, "script" | "transactional"> {
+  const { ms, throws, fatal, deaf, hangs } = script;
+  const gives = dice.chance(0.1) ? "unstorable" : script.gives;
+  return { script: { ms, throws, fatal, deaf, hangs, gives }, transactional: true };
 }
 
 class Drawing {
