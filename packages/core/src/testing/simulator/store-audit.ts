@@ -196,7 +196,7 @@ export class StoreAudit {
       },
       count: (filter) => real.count(filter),
       purge: (bounds) => this.#retention.purge(bounds),
-      bindLockProvider: (name) => real.bindLockProvider(name),
+      bindLockProvider: (name, lease) => real.bindLockProvider(name, lease),
       now: () => real.now(),
       hints: (listener) => real.hints(listener),
     };
