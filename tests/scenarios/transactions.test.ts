@@ -140,6 +140,38 @@ describe("transactional steps on sqlite", () => {
 });
 
 describe("starts and events in a transaction of the caller's, on sqlite", () => {
+  it("go into the function of `db.transaction`, which awaits nothing; late or outside they say how", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "wfe-tx-"));
+    directories.push(directory);
+    const file = join(directory, "app.db");
+    const definition = workflow()
+      .then(() => 1)
+      .build("w", 1);
+    const host = new WorkflowHost({ providers: [sqlite(file)], workflows: [definition], clock: new TestClock() });
+    await host.start();
+    const database = new Database(file);
+    const start = (id: string): Promise<unknown> => host.startWorkflow(definition, {}, { id, tx: database });
+    let started: Promise<unknown> | undefined;
+    database
+      .transaction(() => {
+        started = start("kept");
+      })
+      .immediate();
+    expect(await started).toMatchObject({ id: "kept", created: true });
+
+    expect(() => database.transaction(() => start("returned")).immediate()).toThrow(/cannot return a promise/);
+    let late: Promise<unknown> | undefined;
+    const awaits = async (): Promise<unknown> => {
+      await Promise.resolve();
+      return start("late");
+    };
+    database.transaction(() => void (late = awaits())).immediate();
+    await expect(late).rejects.toThrow(/keep the one that this call gives, and await it after the transaction/);
+    for (const id of ["returned", "late"]) expect(await host.getWorkflow(id)).toBeUndefined();
+    database.close();
+    await host.stop();
+  });
+
   it("are there when it commits, and never were when it does not", async () => {
     const directory = mkdtempSync(join(tmpdir(), "wfe-tx-"));
     directories.push(directory);

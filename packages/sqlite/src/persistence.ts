@@ -237,7 +237,9 @@ function callersSession(tx: unknown, { transactions, target, callers, now }: Ope
     );
   }
   if (!tx.inTransaction) {
-    throw new InvalidOptionError("`tx` is not in a transaction: call this between its BEGIN and its COMMIT");
+    throw new InvalidOptionError(
+      "`tx` is not in a transaction: call this between its BEGIN and its COMMIT. In `db.transaction(fn)` nothing can be awaited, and `fn` must not return a promise: keep the one that this call gives, and await it after the transaction",
+    );
   }
   if (tx === transactions.session.db) return transactions.session;
   if (target.file === undefined || tx.memory || !isSameFile(tx.name, target.file)) {

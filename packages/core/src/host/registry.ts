@@ -84,7 +84,8 @@ export class DefinitionRegistry implements Registry {
     if (versions !== undefined)
       return `${what}: there is version ${[...versions.keys()].sort((a, b) => a - b).join(", ")}`;
     const ids = [...this.#byId.keys()].sort();
-    if (ids.length === 0) return `${what}, nor any other: pass definitions in \`workflows\``;
+    if (ids.length === 0)
+      return `${what}, nor any other: pass the definition in place of its id, or definitions in \`workflows\`; a host that is not started needs them to check what it starts, and runs none`;
     const nearest = nearestName(id, ids);
     return `${what}${nearest === undefined ? "." : `, did you mean \`${nearest}\`?`} There is ${listed(ids)}`;
   }

@@ -8,7 +8,17 @@ export interface TransactionOptions {
   /**
    * The driver's client, in a transaction that the caller has begun: what is stored becomes visible, and durable, when the
    * caller commits. With a synchronous driver it has been done when the call returns its promise, provided that the host is
-   * open: started, or used before.
+   * open: started, or used before. The function of better-sqlite3's `db.transaction` must not give back a promise; what the call
+   * promises is awaited after it:
+   *
+   * ```ts
+   * let started: Promise<unknown> | undefined;
+   * db.transaction(() => {
+   *   db.prepare("INSERT INTO orders VALUES (?)").run("o-1");
+   *   started = host.startWorkflow(order, { orderId: "o-1" }, { tx: db });
+   * }).immediate();
+   * await started;
+   * ```
    */
   readonly tx?: unknown;
 }

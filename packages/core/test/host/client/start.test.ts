@@ -149,6 +149,15 @@ describe("startWorkflow", () => {
     await expect(host.startWorkflow("ordr", {})).rejects.toThrow("did you mean `order`?");
   });
 
+  it("says what a client without definitions needs to start by id", async () => {
+    const client = new WorkflowHost({ providers: [memory()], workflows: [] });
+    await expect(client.startWorkflow("order", {}, { version: 1 })).rejects.toMatchObject({
+      code: "DEFINITION_NOT_FOUND",
+      message: expect.stringMatching(/pass the definition in place of its id, or definitions in `workflows`/),
+    });
+    await client.stop();
+  });
+
   it("takes a definition that a client has not registered, but not another structure of one it has", async () => {
     const { host } = client();
     const elsewhere = define("elsewhere", [step("a", () => 1)]);
