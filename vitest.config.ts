@@ -12,6 +12,16 @@ const shared = {
 // Many tests start processes, or run beside ones that do: on two busy cores the usual 5 seconds are too few.
 const testTimeout = 30_000;
 
+// Most files share a process, one after the other, and load what they test once: that is a third of their time.
+const isolate = false;
+
+// Those that start servers, end what they share with one another, or measure have a process of their own.
+const apart = [
+  "packages/{postgres,valkey,opensearch,otel}/test/**/*.test.ts",
+  "packages/cli/test/postgres.test.ts",
+  "tests/{crash,examples,fleet,performance,search}/**/*.test.ts",
+];
+
 // Scenarios on the stores that need servers, and on mixes of stores: a share each time, and all of them with the long tests.
 const mixes = { testTimeout: 60_000, env: { WFE_STORES: "mixes" } };
 const mixesShare = ["tests/scenarios/hosts.test.ts"];
@@ -22,8 +32,21 @@ export default defineConfig({
     // All cores: many tests wait for processes. By default one would be left free, of two.
     maxWorkers: availableParallelism(),
     projects: [
-      { ...shared, test: { name: "packages", testTimeout, include: ["packages/*/test/**/*.test.ts"] } },
-      { ...shared, test: { name: "tests", testTimeout, include: ["tests/**/*.test.ts"], exclude: ["tests/long/**"] } },
+      {
+        ...shared,
+        test: { name: "packages", testTimeout, isolate, include: ["packages/*/test/**/*.test.ts"], exclude: apart },
+      },
+      {
+        ...shared,
+        test: {
+          name: "tests",
+          testTimeout,
+          isolate,
+          include: ["tests/**/*.test.ts"],
+          exclude: ["tests/long/**", ...apart],
+        },
+      },
+      { ...shared, test: { name: "apart", testTimeout, include: apart } },
       { ...shared, test: { name: "mixes", ...mixes, include: mixesShare } },
       {
         ...shared,

@@ -317,7 +317,9 @@ describe.each(stores)("data local to items on $name", (store) => {
     const host = await world.start([definition]);
     await (await host.startWorkflow(definition, {}, { id: "w-1" })).result();
     const place = ["x", 0, ["x"], "w-1", 0];
-    expect(seen).toEqual({ ifDo: place, whileDo: place, body: place, decide: place, delay: place, output: place });
+    // The condition is asked a second time after one iteration.
+    const whileDo = ["x", 1, ["x"], "w-1", 0];
+    expect(seen).toEqual({ ifDo: place, whileDo, body: place, decide: place, delay: place, output: place });
   });
 });
 
