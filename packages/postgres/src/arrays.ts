@@ -15,8 +15,11 @@ export function arrayOf(values: readonly Value[]): string {
   return `${text}}`;
 }
 
+/** Quoted as JSON does it, which is built in and several times as fast, where JSON would escape nothing else. */
 function quoted(text: string): string {
-  return `"${text.replaceAll(special, String.raw`\$&`)}"`;
+  return others.test(text) ? `"${text.replaceAll(special, String.raw`\$&`)}"` : JSON.stringify(text);
 }
 
 const special = /["\\]/g;
+// oxlint-disable-next-line no-control-regex -- those are what JSON escapes
+const others = /[\u0000-\u001f\ud800-\udfff]/;

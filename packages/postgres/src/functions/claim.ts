@@ -5,6 +5,8 @@ const pointMs = 60_000;
 
 const isDue = "owner IS NULL AND due_at IS NOT NULL AND due_at <= v_now";
 const isFree = "owner IS NULL AND due_at IS NOT NULL";
+/** The same as `isDue`, of rows that are known by their number: said so that no index over what is due is gone through for them. */
+const isDueItself = "num_nulls(owner) = 1 AND due_at <= v_now";
 const inOrder = "ORDER BY namespace, priority, due_at LIMIT 1";
 
 /** Round after round each namespace gives its first; within a round, and of one namespace, by priority and waiting. */
@@ -44,7 +46,7 @@ BEGIN
   IF p_runs IS NOT NULL THEN
     v_ranked := (${ranked(`
       SELECT run, namespace, priority, due_at FROM $s.wfe_workflows
-      WHERE run = ANY (p_runs) AND definition = ANY (v_definitions) AND ${isDue}`)});
+      WHERE run = ANY (p_runs) AND definition = ANY (v_definitions) AND ${isDueItself}`)});
   ELSE
     SELECT array_agg(run) INTO v_oldest FROM (
       SELECT w.run FROM unnest(v_definitions) AS d (definition) CROSS JOIN LATERAL (
@@ -110,7 +112,7 @@ DECLARE
 BEGIN
   v_taken := ARRAY(
     SELECT w.run FROM unnest(p_runs) WITH ORDINALITY AS i (run, place) JOIN $s.wfe_workflows w ON w.run = i.run
-    WHERE ${isDue} ORDER BY i.place LIMIT p_limit FOR NO KEY UPDATE OF w SKIP LOCKED
+    WHERE ${isDueItself} ORDER BY i.place LIMIT p_limit FOR NO KEY UPDATE OF w SKIP LOCKED
   );
   v_taken := ARRAY(
     SELECT run FROM $s.wfe_workflows WHERE run = ANY (v_taken) ORDER BY due_at - priority * ${pointMs}::bigint, run

@@ -25,13 +25,21 @@ BEGIN
       waiting_for = i.waiting,
       definition = CASE WHEN d.version = i.version AND d.hash = i.hash AND d.format = p_format THEN w.definition
         ELSE $s.wfe_definition(d.id, i.version, i.hash, p_format) END
-    FROM item i JOIN $s.wfe_workflows c ON c.run = i.run JOIN $s.wfe_definitions d ON d.definition = c.definition
-    WHERE w.run = i.run AND w.claim = i.claim
+    FROM item i, $s.wfe_definitions d
+    WHERE w.run = i.run AND w.claim = i.claim AND d.definition = w.definition
     RETURNING w.run, w.due_at
   )
   SELECT coalesce(array_agg(run), '{}'), array_agg(due_at) INTO o_written, o_due FROM written;
 
   v_all := cardinality(o_written) = cardinality(p_run);
+  -- Mostly all of them end, and for the first time: then it is a plain insert.
+  IF v_all AND NOT EXISTS (SELECT FROM unnest(p_result, p_error) AS i (result, error) WHERE result IS NULL AND error IS NULL) THEN
+    BEGIN
+      INSERT INTO $s.wfe_ends (run, result, error) SELECT * FROM unnest(p_run, p_result, p_error);
+      RETURN;
+    EXCEPTION WHEN unique_violation THEN
+    END;
+  END IF;
   INSERT INTO $s.wfe_ends (run, result, error)
   SELECT run, result, error FROM unnest(p_run, p_result, p_error) AS i (run, result, error)
   WHERE (result IS NOT NULL OR error IS NOT NULL) AND (v_all OR run = ANY (o_written))
