@@ -1,4 +1,4 @@
-import type { DeliverResult, DeliveryOutcome, NewDelivery, Run, StoredDelivery } from "@wfe/core/providers";
+import type { DeliverResult, DeliveryOutcome, NewDelivery, Run } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
 import type { Open } from "./postgres.ts";
 import { checkText } from "./text.ts";
@@ -34,24 +34,6 @@ export async function deliver(
     if (number === null) return { outcome: "no-such-workflow" };
     return number === false ? { outcome: "inbox-full" } : { outcome: "accepted", number };
   });
-}
-
-/** The unread ones of these workflows, in order. */
-export async function unreadDeliveries({ store }: Open, runs: readonly Run[]): Promise<Map<Run, StoredDelivery[]>> {
-  const stored = await store.readJson<(StoredDelivery & { readonly run: Run })[]>(
-    `SELECT json_agg(d ORDER BY run, number)::text AS json FROM (
-      SELECT run, number, delivery_id AS "deliveryId", kind, body AS "bodyText", at FROM $s.wfe_deliveries
-      WHERE run = ANY ($1::bigint[]) AND outcome IS NULL
-    ) d`,
-    [arrayOf(runs)],
-  );
-  const unread = new Map<Run, StoredDelivery[]>();
-  for (const { run, ...delivery } of stored ?? []) {
-    const known = unread.get(run);
-    if (known === undefined) unread.set(run, [delivery]);
-    else known.push(delivery);
-  }
-  return unread;
 }
 
 export async function deliveryOutcomes(

@@ -1,4 +1,4 @@
-import type { NewEvent, PublishedEvent, Run, StoredEvent, StreamCursor, StreamEvents } from "@wfe/core/providers";
+import type { NewEvent, PublishedEvent, Run } from "@wfe/core/providers";
 import type { Open } from "./postgres.ts";
 import { checkName, checkText } from "./text.ts";
 
@@ -95,39 +95,4 @@ async function dueEvents({ store }: Open): Promise<DueEvents> {
   const due = await store.readJson<DueEvents>(lookForDue, [store.now]);
   if (due === null) throw new TypeError("the store gave no answer");
   return due;
-}
-
-/** The events of streams behind cursors, one answer for each. */
-export async function readStreams(
-  { store }: Open,
-  cursors: readonly { readonly namespace: string; readonly cursor: StreamCursor }[],
-): Promise<StreamEvents[]> {
-  interface Read {
-    readonly place: number;
-    readonly expiredThrough: number;
-    readonly expiredAt: number;
-    readonly events: readonly StoredEvent[] | null;
-  }
-  const items = cursors.map(({ namespace, cursor }, place) => ({ place, namespace, ...cursor }));
-  const read = await store.readJson<Read[]>(
-    `SELECT json_agg(r)::text AS json FROM (
-      SELECT i.place, s.expired_through AS "expiredThrough", s.expired_at AS "expiredAt", (
-        SELECT json_agg(e ORDER BY e.number) FROM (
-          SELECT number, event_id AS "eventId", payload AS "payloadText", at FROM $s.wfe_events
-          WHERE stream = s.stream AND number > i.after AND at >= i.since ORDER BY number LIMIT i.limit
-        ) e
-      ) AS events
-      FROM json_to_recordset($1::json) AS i (place integer, namespace text, name text, key text, after bigint, since bigint,
-        "limit" integer)
-      JOIN $s.wfe_streams s ON s.namespace = i.namespace AND s.name = i.name AND s.key = i.key
-    ) r`,
-    [JSON.stringify(items)],
-  );
-  const byPlace = new Map(read?.map((one) => [one.place, one]));
-  return cursors.map(({ cursor: { name, key } }, place) => {
-    const stream = byPlace.get(place);
-    if (stream === undefined) return { events: [], expiredThrough: 0, expiredAt: 0 };
-    const { events, expiredThrough, expiredAt } = stream;
-    return { events: (events ?? []).map((event) => ({ ...event, name, key })), expiredThrough, expiredAt };
-  });
 }

@@ -1,24 +1,18 @@
-import type {
-  LoadedWorkflow,
-  PersistenceProvider,
-  Run,
-  SearchOutbox,
-  StoredTurn,
-  WorkflowRow,
-} from "@wfe/core/providers";
+import type { PersistenceProvider, Run, SearchOutbox, StoredTurn } from "@wfe/core/providers";
 import { recordFormat } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
 import { createIn, publishIn } from "./callers.ts";
 import { claim, type LaneCursor } from "./claim.ts";
 import { beginsLater, checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf } from "./create.ts";
-import { deliver, deliveryOutcomes, unreadDeliveries } from "./deliveries.ts";
-import { advanceEvents, nextDueEvent, publish, readStreams } from "./events.ts";
+import { deliver, deliveryOutcomes } from "./deliveries.ts";
+import { advanceEvents, nextDueEvent, publish } from "./events.ts";
 import type { Hints } from "./hints.ts";
 import { createdWithOutbox, writtenWithOutbox } from "./outbox.ts";
 import { bindLockProvider } from "./lock-binding.ts";
 import { postgresLogs } from "./logs.ts";
 import type { Open } from "./postgres.ts";
 import { emptyTrash, purgeEvents, removeWorkflows } from "./purge.ts";
+import { loadWorkflows, pull } from "./reads.ts";
 import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
 import { rowJoins, rowOf, selectRow, type StoredRow } from "./rows.ts";
 import { commitAll } from "./transactional.ts";
@@ -103,28 +97,7 @@ export function postgresPersistence(opened: () => Open, hints: Hints, outbox: Se
 
     load: async (runs) => loadWorkflows(opened(), runs),
 
-    pull: async (requests) => {
-      if (requests.length === 0) return [];
-      const open = opened();
-      const runs = requests.map(({ run }) => run);
-      // First: what comes after it is beyond it.
-      const heads = await open.store.readJson<(readonly [run: Run, signals: number, delivered: number])[]>(
-        `SELECT json_agg(json_build_array(run, signals, delivered))::text AS json FROM $s.wfe_workflows
-        WHERE run = ANY ($1::bigint[])`,
-        [arrayOf(runs)],
-      );
-      const signals = new Map(heads?.map(([run, value]) => [run, value]));
-      const withInbox = heads?.filter(([, , delivered]) => delivered > 0).map(([run]) => run) ?? [];
-      const unread = withInbox.length === 0 ? new Map() : await unreadDeliveries(open, withInbox);
-      const cursors = requests.flatMap(({ namespace, streams }) => streams.map((cursor) => ({ namespace, cursor })));
-      const events = cursors.length === 0 ? [] : await readStreams(open, cursors);
-      let next = 0;
-      return requests.map(({ run, streams }) => ({
-        signals: signals.get(run) ?? 0,
-        deliveries: unread.get(run) ?? [],
-        events: events.slice(next, (next += streams.length)),
-      }));
-    },
+    pull: async (requests) => pull(opened(), requests),
 
     turns: async (run, { from, to, limit }) => {
       const turns = await opened().store.readJson<StoredTurn[]>(
@@ -250,36 +223,4 @@ export async function findRows(
     values,
   );
   return rows ?? [];
-}
-
-async function loadWorkflows(open: Open, runs: readonly Run[]): Promise<(LoadedWorkflow | undefined)[]> {
-  if (runs.length === 0) return [];
-  interface Journal {
-    readonly run: Run;
-    readonly checkpoint: { readonly seq: number; readonly stateText: string } | null;
-    readonly turns: readonly StoredTurn[] | null;
-  }
-  const values = [arrayOf(runs)];
-  // The journals last: then they are not behind the rows.
-  const rows = await findRows(open, "w.run = ANY ($1::bigint[])", values);
-  const journals = await open.store.readJson<Journal[]>(
-    `SELECT json_agg(j)::text AS json FROM (
-      SELECT i.run,
-        CASE WHEN c.run IS NULL THEN NULL ELSE json_build_object('seq', c.seq, 'stateText', c.state) END AS checkpoint,
-        (SELECT json_agg(t ORDER BY t.seq) FROM (
-          SELECT seq, turn, at, host, entries AS "entriesText" FROM $s.wfe_turns t
-          WHERE t.run = i.run AND t.seq > coalesce(c.seq, -1)
-        ) t) AS turns
-      FROM unnest($1::bigint[]) AS i (run) LEFT JOIN $s.wfe_checkpoints c ON c.run = i.run
-    ) j`,
-    values,
-  );
-  const rowByRun = new Map<Run, WorkflowRow>(rows.map((row) => [row.run, rowOf(row)]));
-  const journalByRun = new Map(journals?.map((journal) => [journal.run, journal]));
-  return runs.map((run) => {
-    const row = rowByRun.get(run);
-    if (row === undefined) return undefined;
-    const journal = journalByRun.get(run);
-    return { row, checkpoint: journal?.checkpoint ?? null, turns: journal?.turns ?? [] };
-  });
 }
