@@ -15,5 +15,5 @@ it.each(stores)(
     expect(report.kills).toBe(kills);
     expectNothingLost(seed, report);
   },
-  3_600_000,
+  14_400_000,
 );
