@@ -349,6 +349,9 @@ describe.each(stores)("what failed is retried, and nothing else, on $name", (sto
     await expect((await host.setItem(handle.id, "nowhere", 1, {})).applied()).rejects.toMatchObject({
       message: expect.stringContaining("no `forEach`"),
     });
+    await expect((await host.setItem(handle.id, "parcels", 2, {})).applied()).rejects.toMatchObject({
+      message: expect.stringContaining("`parcels` had 2 items, numbered from 0: there is no item 2"),
+    });
     await host.as("ann").setData(handle.id, { rate: 2 });
     await host.as("ann").setItem(handle.id, "parcels", 1, { to: "there" });
     await (await host.as("ann").retryWorkflow(handle.id)).applied();

@@ -72,7 +72,7 @@ function refusalOf(
         : undefined;
     case "set-item":
       if (draft.phase === "completed" || draft.phase === "terminated") return ended;
-      return itemRefusal(turn, delivery);
+      return itemRefusal(turn, delivery) ?? (base === undefined ? undefined : refusedBase(base));
     case "migrate":
       return draft.phase === "completed" || draft.phase === "terminated" ? ended : migrate(turn, delivery, "check");
     case "child-retried": {
@@ -133,7 +133,8 @@ function itemRefusal(
     : undefined;
 }
 
-function stepNamed({ index }: WorkflowDefinition, name: string): string | undefined {
+/** The full id of a step that is named by its id, or by the last part of it. */
+export function stepNamed({ index }: WorkflowDefinition, name: string): string | undefined {
   if (index.places.has(name)) return name;
   const matches = [...index.places.keys()].filter((id) => id.endsWith(`/${name}`));
   return matches.length === 1 ? matches[0] : undefined;

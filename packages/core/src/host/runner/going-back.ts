@@ -2,14 +2,15 @@ import type { WorkflowDefinition } from "../../definition/definition.ts";
 import { readFacts, type ReadTurn } from "../../engine/failures.ts";
 import type { Delivery, Input } from "../../engine/inputs.ts";
 import { decodeEntries } from "../../engine/records.ts";
+import { refusesItem } from "../../engine/items-taken.ts";
 import { findRetryBase, findWaitingBase, refusesChild } from "../../engine/retry-base.ts";
 import type { WorkflowState } from "../../engine/state.ts";
 import { isFinal } from "../../engine/work.ts";
 import { finalStatuses, type Run, type WorkflowRow } from "../../providers/records.ts";
 import type { StoreReads } from "./store-reads.ts";
 
-/** Calls that may go back in the history, or go on with children that have ended. */
-type Repair = Extract<Delivery, { kind: "retry" | "resume" | "skip-step" | "child-retried" }>;
+/** Calls that may go back in the history, go on with children that have ended, or are about what has ended. */
+type Repair = Extract<Delivery, { kind: "retry" | "resume" | "skip-step" | "set-item" | "child-retried" }>;
 type Found = Pick<Extract<Input, { kind: "delivery" }>, "base" | "children">;
 
 export function needsJournal(delivery: Delivery): delivery is Repair {
@@ -17,6 +18,7 @@ export function needsJournal(delivery: Delivery): delivery is Repair {
     delivery.kind === "retry" ||
     delivery.kind === "resume" ||
     delivery.kind === "skip-step" ||
+    delivery.kind === "set-item" ||
     delivery.kind === "child-retried"
   );
 }
@@ -31,6 +33,11 @@ export async function goingBack(
 ): Promise<Found> {
   if (state.stuckUndo !== null || state.phase === "completed") return {};
   const ended = isFinal(state);
+  if (delivery.kind === "set-item") {
+    if (!ended) return {};
+    const refused = refusesItem(definition, await journalOf(reads, workflow.run, state.seq), delivery);
+    return refused === undefined ? {} : { base: { refused } };
+  }
   const named = delivery.kind === "retry" && (delivery.from ?? delivery.item ?? delivery.execution) !== undefined;
   const goesBack =
     delivery.kind === "skip-step" ? state.phase === "failed" : ended ? delivery.kind !== "resume" : named;
@@ -73,7 +80,7 @@ async function refusedByParent(
   reads: StoreReads,
   namespace: string,
   { identity, phase }: WorkflowState,
-  delivery: Repair,
+  delivery: Exclude<Repair, { kind: "set-item" }>,
 ): Promise<string | undefined> {
   const { parent, id } = identity;
   if (parent === null || phase === "suspended" || phase === "active") return undefined;
