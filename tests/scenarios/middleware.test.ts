@@ -91,6 +91,31 @@ describe.each(stores)("middleware around attempts on $name", (store) => {
     expect(ran).toEqual(["bad"]);
   });
 
+  it("runs a body once, within the attempt: a second or late `next` is refused, and one that is not awaited harms nobody", async () => {
+    await using world = new World(store);
+    const { step, failing, ran } = recorder();
+    let late: (() => Promise<unknown>) | undefined;
+    const rude: Middleware = async (ctx, next) => {
+      if (ctx.step.id === "twice") await next();
+      if (ctx.step.id === "bad") void next();
+      else if (ctx.step.id !== "late") return next();
+      late = next;
+      return "without it";
+    };
+    const definition = workflow()
+      .then(step("twice"))
+      .onError("ignore")
+      .then(failing("bad"))
+      .as("bad")
+      .then(step("late"))
+      .as("late")
+      .build("w", 1);
+    const { data } = await world.run(definition, {}, { middleware: [rude] });
+    expect(data).toEqual({ bad: "without it", late: "without it" });
+    await expect(late?.()).rejects.toThrow(/when the attempt was over/);
+    expect(ran).toEqual(["twice", "bad"]);
+  });
+
   it("fails an attempt by its own throw, which is retried", async () => {
     await using world = new World(store);
     const { step, count } = recorder();

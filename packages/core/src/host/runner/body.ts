@@ -157,7 +157,10 @@ export class Body implements ContextOwner {
     const { middleware } = this.core.options;
     return middleware.length === 0
       ? this.#step(context)
-      : throughMiddleware(middleware, context, () => this.#step(context));
+      : throughMiddleware(middleware, context, () => {
+          if (this.#mode !== "running") throw nextCameLate();
+          return this.#step(context);
+        });
   }
 
   #step(context: BodyContext): unknown {
@@ -201,8 +204,18 @@ export function throughMiddleware(
       );
     }
     called = true;
-    return settled(() => throughMiddleware(middleware, context, step, index + 1));
+    const given = settled(() => throughMiddleware(middleware, context, step, index + 1));
+    // A middleware that does not wait for it has a result of its own: that nobody hears of an error is not to end the process.
+    given.catch(() => undefined);
+    return given;
   });
+}
+
+/** What a `next` gives that is called when the attempt is over: its result is known, or nobody wants one any more. */
+export function nextCameLate(): InvalidOptionError {
+  return new InvalidOptionError(
+    "a middleware called `next` when the attempt was over: call it before the middleware returns, and wait for what it gives",
+  );
 }
 
 async function settled(call: () => unknown): Promise<unknown> {

@@ -9,7 +9,7 @@ import type { Attempt } from "../../engine/work.ts";
 import { backOffMs } from "../core/back-off.ts";
 import { returnedInput, threwInput, timedOutInput, unstorableInput } from "./attempt-result.ts";
 import { BodyContext } from "./body-context.ts";
-import { Body, isThenable, throughMiddleware, type BodyOwner } from "./body.ts";
+import { Body, isThenable, nextCameLate, throughMiddleware, type BodyOwner } from "./body.ts";
 import { liveChildren, prepareChildrenNow, Refusals, type Parent, type PreparedChildren } from "./children.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { TransactionResult } from "./transaction-lane.ts";
@@ -92,6 +92,7 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
     };
     const transaction = (): Promise<unknown> =>
       new Promise((resolve, reject) => {
+        if (told) return reject(nextCameLate());
         this.#begin((outcome) => {
           if (outcome.kind === "failed" && outcome.input.kind === "attempt-threw") {
             failed = outcome.input;
