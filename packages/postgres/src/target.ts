@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "@wfe/core/providers";
 import type { Kysely } from "kysely";
 import pg from "pg";
+import { checkUrl, withoutPassword } from "./check-url.ts";
 import { applicationKysely, isKysely, isKyselyTransaction, kyselyTarget } from "./kysely-target.ts";
 
 /** A row, by the names of its columns. Numbers are asked for as text or JSON: what else a driver makes of them is its user's choice. */
@@ -59,11 +60,7 @@ export function callersQuerier(tx: unknown): Querier | undefined {
 }
 
 function urlTarget(url: string, poolSize: number): Target {
-  if (!/^postgres(ql)?:\/\//.test(url.trim())) {
-    throw new InvalidOptionError(
-      `postgres() takes a URL such as postgres://user:password@host:5432/database, got "${withoutPassword(url)}"`,
-    );
-  }
+  checkUrl(url);
   const options: pg.PoolConfig = {
     connectionString: url.trim(),
     max: poolSize,
@@ -196,8 +193,4 @@ function isClient(value: unknown): value is pg.ClientBase {
   if (typeof value !== "object" || value === null || isPool(value)) return false;
   const { query, escapeIdentifier } = value as Partial<pg.ClientBase>;
   return typeof query === "function" && typeof escapeIdentifier === "function";
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/:\/\/([^:@/]*):[^@]*@/, "://$1:***@");
 }

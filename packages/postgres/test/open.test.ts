@@ -18,6 +18,15 @@ describe.skipIf(server === undefined)("opening", () => {
     expect(() => postgres(url, { poolSize: 0 })).toThrow(/`poolSize`/);
   });
 
+  it("refuses what libpq would do with a URL and pg would not, and takes what holds anyway", async () => {
+    for (const several of ["postgres://me:secret@a:5432,b:5433/db", "postgres://me@/db?host=a,b"])
+      expect(() => postgres(several)).toThrow(/takes one address.*leads to the primary/);
+    expect(() => postgres("postgres://me:secret@a,b/db")).toThrow(/me:\*\*\*@a,b/);
+    expect(() => postgres(`${url}?target_session_attrs=standby`)).toThrow(/leave `target_session_attrs=standby` out/);
+    const schema = schemas.take();
+    await (await openingOf(`${url}?target_session_attrs=read-write`, { schema })).close();
+  });
+
   it("says that nobody listens there", async () => {
     await expect(openingOf("postgres://me@127.0.0.1:1/db")).rejects.toMatchObject({
       code: "STORE_UNREACHABLE",
