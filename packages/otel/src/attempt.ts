@@ -1,4 +1,12 @@
-import { context, SpanStatusCode, trace, type Attributes, type Histogram, type Span } from "@opentelemetry/api";
+import {
+  context,
+  ROOT_CONTEXT,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Histogram,
+  type Span,
+} from "@opentelemetry/api";
 import type { AttemptTelemetry, TelemetryAttempt } from "@wfe/core";
 import { quietly } from "./quietly.ts";
 
@@ -19,8 +27,9 @@ export class AttemptSpan implements AttemptTelemetry {
     this.#attributes = attributes;
   }
 
+  /** Not in the context that is active: a host runs bodies on behalf of whoever woke it, and that is not who the step belongs to. */
   run<Result>(body: () => Result): Result {
-    return context.with(trace.setSpan(context.active(), this.#span), body);
+    return context.with(trace.setSpan(ROOT_CONTEXT, this.#span), body);
   }
 
   ended(outcome: "returned" | "threw" | "timed-out" | "abandoned", error?: unknown): void {
@@ -32,8 +41,8 @@ export class AttemptSpan implements AttemptTelemetry {
   #end(outcome: string, error: unknown): void {
     this.#duration.record((performance.now() - this.#beganAt) / 1000, this.#attributes(outcome));
     const span = this.#span;
-    if (span.isRecording()) {
-      if (outcome !== "returned") span.setAttribute("wfe.outcome", outcome);
+    if (outcome !== "returned" && span.isRecording()) {
+      span.setAttribute("wfe.outcome", outcome);
       if (outcome === "threw" || outcome === "timed-out") {
         if (error instanceof Error) span.recordException(error);
         span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : outcome });
@@ -43,12 +52,14 @@ export class AttemptSpan implements AttemptTelemetry {
   }
 }
 
-/** Few: each costs an SDK about as much as a step costs the engine to decide. What is not here is in the history. */
-export function attemptAttributes({ workflow, node, attempt }: TelemetryAttempt): Attributes {
-  return {
-    "wfe.workflow.id": workflow.id,
-    "wfe.definition.id": workflow.definitionId,
-    "wfe.step.id": node.id,
-    "wfe.attempt": attempt,
-  };
+/**
+ * Few, and each set by itself: most of what a span costs are its attributes, and an SDK looks at one that is given when the span is
+ * created twice. What is not here is in the history.
+ */
+export function describeAttempt(span: Span, { workflow, node, attempt }: TelemetryAttempt): void {
+  if (!span.isRecording()) return;
+  span.setAttribute("wfe.workflow.id", workflow.id);
+  span.setAttribute("wfe.definition.id", workflow.definitionId);
+  span.setAttribute("wfe.step.id", node.id);
+  if (attempt > 1) span.setAttribute("wfe.attempt", attempt);
 }

@@ -19,7 +19,7 @@ import type {
   TelemetryHost,
   TelemetryTurn,
 } from "@wfe/core";
-import { attemptAttributes, AttemptSpan, type OutcomeAttributes } from "./attempt.ts";
+import { AttemptSpan, describeAttempt, type OutcomeAttributes } from "./attempt.ts";
 import { instruments, type Instruments } from "./instruments.ts";
 import { spans } from "./names.ts";
 import { quietly } from "./quietly.ts";
@@ -83,12 +83,8 @@ class HostInstruments implements HostTelemetry {
   attempt(attempt: TelemetryAttempt, traceparent: string | undefined): AttemptTelemetry {
     const attributes = this.#attributesOf(attempt.workflow.definitionId, attempt.node.id);
     try {
-      const { name } = spans.step;
-      const span = this.#tracer.startSpan(name, {
-        root: true,
-        links: linksTo(traceparent),
-        attributes: attemptAttributes(attempt),
-      });
+      const span = this.#tracer.startSpan(spans.step.name, { links: linksTo(traceparent) }, ROOT_CONTEXT);
+      describeAttempt(span, attempt);
       return new AttemptSpan(span, this.#instruments.stepDuration, attributes);
     } catch {
       // An SDK that throws is as good as none.
@@ -127,17 +123,17 @@ class HostInstruments implements HostTelemetry {
     const { workflowId, seq, kind, outcome, traceparent } = turn;
     const span = this.#tracer.startSpan(
       spans.turn.name,
-      {
-        root: true,
-        startTime: endTime - turn.durationMs,
-        links: linksTo(traceparent),
-        attributes: { "wfe.workflow.id": workflowId, "wfe.seq": seq, "wfe.kind": kind },
-      },
+      { startTime: endTime - turn.durationMs, links: linksTo(traceparent) },
       ROOT_CONTEXT,
     );
-    if (outcome !== "applied") {
-      span.setAttribute("wfe.outcome", outcome);
-      span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
+    if (span.isRecording()) {
+      span.setAttribute("wfe.workflow.id", workflowId);
+      span.setAttribute("wfe.seq", seq);
+      if (kind !== mostCommonKind) span.setAttribute("wfe.kind", kind);
+      if (outcome !== "applied") {
+        span.setAttribute("wfe.outcome", outcome);
+        span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
+      }
     }
     span.end(endTime);
   }
@@ -160,6 +156,9 @@ class HostInstruments implements HostTelemetry {
     return attributes;
   }
 }
+
+/** Not told: nearly all turns are of this kind, and each attribute costs. */
+const mostCommonKind = "step-completed";
 
 const byOutcome: Readonly<Record<TelemetryTurn["outcome"], Attributes>> = {
   applied: { "wfe.outcome": "applied" },
