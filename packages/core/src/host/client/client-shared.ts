@@ -1,9 +1,9 @@
 import type { InvalidOptionError } from "../../errors.ts";
-import type { DeliveryOutcome, Run } from "../../providers/records.ts";
+import type { Run } from "../../providers/records.ts";
 import type { HostCore, Runner } from "../core/host-core.ts";
 import type { HostLifecycle } from "../lifecycle-hub.ts";
 import type { DefinitionRegistry } from "../registry.ts";
-import type { OutcomeKey } from "./control.ts";
+import type { CallOutcome, OutcomeKey } from "./control.ts";
 import type { StoreCalls } from "./store-calls.ts";
 import type { Watch } from "./watch.ts";
 import type { WorkflowEnd, WorkflowKey } from "./workflow-end.ts";
@@ -13,7 +13,7 @@ export interface ClientShared {
   readonly core: HostCore & { readonly registry: DefinitionRegistry; readonly hub: HostLifecycle };
   readonly store: StoreCalls;
   readonly ends: Watch<WorkflowKey, WorkflowEnd>;
-  readonly outcomes: Watch<OutcomeKey, DeliveryOutcome>;
+  readonly outcomes: Watch<OutcomeKey, CallOutcome>;
   /** Opens the providers; resolves when they are open. Rejects with a `HostStoppedError` once the host has stopped. */
   readonly open: () => Promise<void>;
   /**

@@ -13,6 +13,7 @@ import type { ClientShared } from "./client-shared.ts";
 import { copyRecord } from "./copy-record.ts";
 import { checkBoolean, checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
 import { checkId, describeValue } from "./names.ts";
+import { findAll } from "./store-calls.ts";
 import { bounded, checkWaitOptions, type WaitOptions } from "./wait-bounds.ts";
 import type { LookUp } from "./watch.ts";
 import type { WorkflowKey } from "./workflow-end.ts";
@@ -20,8 +21,8 @@ import type { WorkflowKey } from "./workflow-end.ts";
 /** A call that was accepted: it is stored, and the workflow will read it. */
 export interface Accepted {
   /**
-   * Resolves when the workflow has applied the call, rejects with a `RefusedError` and its reason when it has refused it. It is
-   * pending for as long as no host runs the workflow.
+   * Resolves when the workflow has applied the call, rejects with a `RefusedError` and its reason when it has refused it, and with a
+   * `WorkflowNotFoundError` where retention has removed the workflow first. It is pending for as long as no host runs the workflow.
    */
   readonly applied: (options?: WaitOptions) => Promise<void>;
 }
@@ -30,7 +31,12 @@ export interface Accepted {
 export interface OutcomeKey {
   readonly run: Run;
   readonly number: number;
+  /** The workflow it was for; absent where the outcome is told, not asked for. */
+  readonly workflow?: WorkflowKey;
 }
+
+/** How a call was answered; `missing`: its workflow is not there any more. */
+export type CallOutcome = DeliveryOutcome | "missing";
 
 export interface SuspendOptions {
   /** For the history and for whoever looks at the workflow. */
@@ -178,18 +184,26 @@ export async function deliver(shared: ClientShared, key: WorkflowKey, delivery: 
   }
   shared.wake([row.run]);
   const { number } = result;
-  return { applied: (waitOptions = {}) => applied(shared, key, { run: row.run, number }, delivery.kind, waitOptions) };
+  const outcomeKey = { run: row.run, number, workflow: key };
+  return { applied: (waitOptions = {}) => applied(shared, key, outcomeKey, delivery.kind, waitOptions) };
 }
 
 /** What the store says of how deliveries were answered. */
 export async function lookUpOutcomes(
   persistence: PersistenceProvider,
   keys: readonly OutcomeKey[],
-): Promise<readonly LookUp<DeliveryOutcome>[]> {
+): Promise<readonly LookUp<CallOutcome>[]> {
   const outcomes = await persistence.deliveryOutcomes(keys.map(({ run, number }) => ({ run, number })));
-  return keys.map(({ run }, index) => {
-    const fact = outcomes[index];
-    return fact === undefined ? { run } : { run, fact };
+  // What retention has deleted answers no more.
+  const open = keys.filter((key, index) => outcomes[index] === undefined && key.workflow !== undefined);
+  const rows = await findAll(
+    persistence,
+    open.map(({ workflow }) => workflow as WorkflowKey),
+  );
+  const missing = new Set(open.filter(({ run }, index) => rows[index]?.run !== run));
+  return keys.map((key, index) => {
+    const fact = outcomes[index] ?? (missing.has(key) ? ("missing" as const) : undefined);
+    return fact === undefined ? { run: key.run } : { run: key.run, fact };
   });
 }
 
@@ -222,6 +236,7 @@ async function awaitApplied(
       { workflowId: id, namespace },
     );
   const outcome = await bounded(shared.core.runtime.clock, shared.outcomes.wait(key), bounds, timedOut);
+  if (outcome === "missing") throw new WorkflowNotFoundError(id, namespace);
   if (outcome.outcome === "applied") return;
   throw new RefusedError(
     `\`${kind}\` of workflow \`${id}\` was refused: ${outcome.reason ?? "no reason is on record"}`,

@@ -1,7 +1,7 @@
 import { type Duration, parseDuration } from "../../duration.ts";
 import { HostStoppedError, InvalidOptionError } from "../../errors.ts";
 import type { Provider } from "../../providers/provider.ts";
-import { finalStatuses, type DeliveryOutcome } from "../../providers/records.ts";
+import { finalStatuses } from "../../providers/records.ts";
 import { telemetryHost } from "../core/telemetry-host.ts";
 import { engineTime } from "../core/engine-time.ts";
 import { LogKeeper } from "../core/log-keeper.ts";
@@ -11,7 +11,7 @@ import { HostLifecycle } from "../lifecycle-hub.ts";
 import { DefinitionRegistry } from "../registry.ts";
 import { createRunner } from "../runner/create-runner.ts";
 import type { ClientShared } from "./client-shared.ts";
-import { lookUpOutcomes, type OutcomeKey } from "./control.ts";
+import { lookUpOutcomes, type CallOutcome, type OutcomeKey } from "./control.ts";
 import { checkObject, refuseUnknown, type CheckedOptions } from "./host-options.ts";
 import { StoreCalls } from "./store-calls.ts";
 import { Watch } from "./watch.ts";
@@ -214,9 +214,9 @@ export class HostLife {
     return watch;
   }
 
-  #watchOutcomes(): Watch<OutcomeKey, DeliveryOutcome> {
+  #watchOutcomes(): Watch<OutcomeKey, CallOutcome> {
     const { runtime, log, providers, hub } = this.#core;
-    const watch = new Watch<OutcomeKey, DeliveryOutcome>({
+    const watch = new Watch<OutcomeKey, CallOutcome>({
       clock: runtime.clock,
       log,
       what: "how calls were answered",

@@ -51,6 +51,7 @@ export class HostRunner implements Runner {
     this.#context = new Context(core, this.#committer, this.#bodies, {
       leaseId: () => this.#lease.lease?.id ?? "",
       mayAct: () => !this.#lease.inDoubt,
+      maySend: () => this.#maySend(),
       isOver: () => this.#state === "stopped",
       released: (run, dueAt) => this.#released(run, dueAt),
       dropped: (run, reload) => this.#dropped(run, reload),
@@ -233,6 +234,7 @@ export class HostRunner implements Runner {
 
   #goOn(): void {
     this.#committer.resume();
+    this.#context.transactions.resume();
     for (const workflow of this.#hand.all()) workflow.pump();
     this.#dispatcher.poke();
   }
@@ -247,6 +249,7 @@ export class HostRunner implements Runner {
 
   #leaseOpened(): void {
     this.#committer.resume();
+    this.#context.transactions.resume();
     if (this.#state !== "running") return;
     void this.#sweeper.takeFromTheDead();
     this.#dispatcher.poke();
@@ -307,6 +310,7 @@ export class HostRunner implements Runner {
 interface ContextLinks {
   readonly leaseId: () => string;
   readonly mayAct: () => boolean;
+  readonly maySend: () => boolean;
   readonly isOver: () => boolean;
   readonly released: RunnerContext["released"];
   readonly dropped: RunnerContext["dropped"];
@@ -335,7 +339,7 @@ class Context implements RunnerContext {
     this.#turnPrefix = core.runtime.randomId();
     this.committer = committer;
     this.bodies = bodies;
-    this.transactions = new TransactionLane(core);
+    this.transactions = new TransactionLane(core, links.maySend);
     this.reads = new StoreReads(core, () => !links.isOver());
     this.leaseId = links.leaseId;
     this.mayAct = links.mayAct;

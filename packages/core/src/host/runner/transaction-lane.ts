@@ -25,13 +25,25 @@ export class TransactionLane {
   #scheduled = false;
   #open = 0;
   #asynchronous = false;
+  readonly #mayCommit: () => boolean;
 
-  constructor(core: HostCore) {
+  /** `mayCommit` is asked before anything begins: false puts it off until `resume`. */
+  constructor(core: HostCore, mayCommit: () => boolean) {
     this.#core = core;
+    this.#mayCommit = mayCommit;
   }
 
   submit(turn: TransactionalTurn, settle: (result: TransactionResult) => void): void {
     this.#queue.push({ turn, settle });
+    this.#schedule();
+  }
+
+  /** Whether a body may run now, and its transaction be committed. */
+  mayCommit(): boolean {
+    return this.#mayCommit();
+  }
+
+  resume(): void {
     this.#schedule();
   }
 
@@ -49,7 +61,7 @@ export class TransactionLane {
   async #start(): Promise<void> {
     await this.#core.runtime.clock.yield();
     this.#scheduled = false;
-    while (this.#queue.length > 0 && this.#open < mostOpen) {
+    while (this.#queue.length > 0 && this.#open < mostOpen && this.#mayCommit()) {
       const batch = this.#queue.splice(0, this.#asynchronous ? 1 : this.#core.options.limits.batch);
       this.#open += 1;
       // What a driver waits for may be the body, which may wait for a timer: bodies are not the engine's own work.

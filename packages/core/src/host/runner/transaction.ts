@@ -48,6 +48,9 @@ class FailsWith extends Error {
   }
 }
 
+/** Thrown out of the transaction, so that all is undone: it is done again as soon as the host can rely on its lease. */
+class LeaseInDoubt extends Error {}
+
 /**
  * An attempt of a transactional step: its body, the decision on its result and the turn, all inside the store's transaction.
  * The store may execute it several times; what was done before is undone each time.
@@ -198,9 +201,12 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
     }
   }
 
-  /** All is undone where nobody wants it any more. */
+  /** All is undone where nobody wants it any more, and where others may have taken over. */
   #checkWanted(): void {
-    if (this.#parts.isWanted()) return;
+    if (this.#parts.isWanted()) {
+      if (this.#context.transactions.mayCommit()) return;
+      throw new LeaseInDoubt("the host cannot rely on its lease");
+    }
     throw new StoreError("WORKFLOW_DROPPED", "the workflow is not in this host's hands any more", {
       outcome: "not-applied",
       transient: false,
@@ -255,6 +261,10 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
     const { attempt } = this.#parts;
     const ended = this.#ended;
     if (error instanceof FailsWith) return ended({ kind: "failed", input: error.input });
+    // What a body throws that was told to end for that reason is no failure of the step.
+    if (error instanceof LeaseInDoubt || this.#body?.abortReason === "lease-lost") return this.#later();
+    // A body that obeys its signal throws before the time-out is heard of.
+    if (this.#body?.abortReason === "timeout") return ended({ kind: "failed", input: timedOutInput(attempt) });
     // What the store has against the body itself, such as that it gave a promise, does not pass by another attempt.
     const refused = error instanceof StoreError && error.code === "TRANSACTIONAL_STEP" ? error.message : undefined;
     if (refused !== undefined || this.#promised !== undefined) {
@@ -269,10 +279,15 @@ export class Transaction<Flight extends FlightLike> implements BodyOwner {
 
   /** Nothing was stored: the body runs again in a new transaction, after a pause, for as long as the store may come back. */
   #tryAgain(error: unknown): void {
-    const { attempt, isWanted } = this.#parts;
+    const { attempt } = this.#parts;
     const ended = this.#ended;
     if (error instanceof StoreError && !error.transient && error.outcome === "not-applied")
       return ended({ kind: "failed", input: threwInput(attempt, error) });
+    this.#later();
+  }
+
+  #later(): void {
+    const { isWanted } = this.#parts;
     const { clock, random } = this.#context.core.runtime;
     this.#tries += 1;
     clock.setTimer(backOffMs(this.#tries, random), () => {

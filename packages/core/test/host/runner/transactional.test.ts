@@ -161,20 +161,51 @@ describe("a transactional step", () => {
     await expect(handle.result()).rejects.toMatchObject({ cause: { code: "FATAL" } });
   });
 
-  it("fails at its time-out, and its transaction is undone", async () => {
+  it.each([
+    { how: "takes no notice", deaf: true },
+    { how: "ends when it is told to", deaf: false },
+  ])("fails at its time-out, and its transaction is undone, where the body $how", async ({ deaf }) => {
     const { store, ledger } = withTransactions(memory(), { asynchronous: true });
-    const definition = define("book", [
-      step(
-        "a",
-        inTransaction((_, { tx }) => (tx.write("a"), new Promise(() => {}))),
-        { timeoutMs: 5000 },
-      ),
-    ]);
+    const body = inTransaction((_, { tx, signal }) => {
+      tx.write("a");
+      return new Promise((__, reject) => {
+        if (!deaf) signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    });
+    const definition = define("book", [step("a", body, { timeoutMs: 5000 })]);
     const { host, clock } = await hostOf([definition], { store });
     const handle = await host.startWorkflow(definition, {});
     const result = handle.result();
     await clock.advance("10s");
     await expect(result).rejects.toMatchObject({ cause: { name: "StepTimeoutError" } });
     expect(ledger.rows).toEqual([]);
+  });
+
+  it("waits while its host cannot rely on its lease, and what was told to end for that has not failed", async () => {
+    const { store, ledger } = withTransactions(memory(), { asynchronous: true });
+    let down = false;
+    const lock = new Proxy(store.lock!, {
+      get: (target, name) =>
+        name === "renewLeases"
+          ? (leases: never) => (down ? Promise.reject(new Error("no route")) : target.renewLeases(leases))
+          : Reflect.get(target, name),
+    });
+    const attempts: number[] = [];
+    const body = inTransaction((_, { tx, signal, step: { attempt } }) => {
+      attempts.push(attempt);
+      tx.write("a");
+      if (attempts.length > 1) return "done";
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    const definition = define("book", [step("a", body)]);
+    const { host, clock } = await hostOf([definition], { store: { ...store, lock }, lease: "10s" });
+    down = true;
+    const handle = await host.startWorkflow(definition, {});
+    await clock.advance("9s");
+    expect(attempts).toEqual([1]);
+    down = false;
+    await clock.advance("5s");
+    expect(await handle.result()).toEqual({ a: "done" });
+    expect([attempts, ledger.rows]).toEqual([[1, 1], ["a"]]);
   });
 });

@@ -20,6 +20,27 @@ describe("upkeep", () => {
     expect((await host.getWorkflow("patient"))?.status).toBe("waiting");
   });
 
+  it("tells whoever still waits for the answer to a call that the workflow has been deleted with it", async () => {
+    const definition = define("short", [step("a", () => 1)]);
+    const { host, clock, store } = await hostOf([definition]);
+    await host.startWorkflow(definition, {}, { id: "w" });
+    await clock.advance("1s");
+    // Somebody far away, who is too slow to read it.
+    const slow = new Proxy(store.persistence!, {
+      get: (target, name) =>
+        name === "deliveryOutcomes"
+          ? (asked: readonly unknown[]) => Promise.resolve(asked.map(() => undefined))
+          : Reflect.get(target, name),
+    });
+    const far = await hostOf([], { store: { ...store, persistence: slow }, clock });
+    const answer = far.host.suspendWorkflow("w").then((accepted) => accepted.applied());
+    const told = answer.catch((error: unknown) => error);
+    await clock.advance("1s");
+    expect((await store.persistence!.purge({ workflowsBefore: clock.now(), limit: 9 })).workflows).toBe(1);
+    await clock.advance("5s");
+    expect(await told).toMatchObject({ code: "WORKFLOW_NOT_FOUND", workflowId: "w" });
+  });
+
   it("lets an event with a time of its own come when its time has come", async () => {
     const definition = define("later", [wait("w", "go", "k")]);
     const { host, clock } = await hostOf([definition]);
