@@ -56,12 +56,17 @@ export function sqlitePersistence(opened: () => OpenStore, hints: Hints, outbox:
 
     writeRows: async (writes) => {
       if (writes.length === 0) return [];
-      return opened().transactions.write((session) =>
-        writeRows(
+      const keyOf = ({ run, claim }: { readonly run: number; readonly claim: number }): string => `${run}:${claim}`;
+      const last = new Map(writes.map((write) => [keyOf(write), write]));
+      return opened().transactions.write((session) => {
+        const each = [...last.values()];
+        const results = writeRows(
           session,
-          writes.map((write) => ({ ...write, signals: signalsOf(session, write.run), behind: false })),
-        ).map(({ written }) => written),
-      );
+          each.map((write) => ({ ...write, signals: signalsOf(session, write.run), behind: false })),
+        );
+        const written = new Map(each.map((write, place) => [keyOf(write), results[place]?.written === true]));
+        return writes.map((write) => written.get(keyOf(write)) === true);
+      });
     },
 
     load: async (runs) =>

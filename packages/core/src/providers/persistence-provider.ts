@@ -70,7 +70,7 @@ export interface PersistenceProvider {
   /** Whether `commit` takes items with `execute`. */
   readonly transactionalSteps: boolean;
 
-  /** Writes rows without a turn, each only `WHERE claim = mine`; false where the claim is lost. */
+  /** Writes rows without a turn, each only `WHERE claim = mine`; false where the claim is lost. Of one that is there twice the last counts. */
   writeRows(
     writes: readonly { readonly run: Run; readonly claim: number; readonly row: RowWrite }[],
   ): Promise<readonly boolean[]>;

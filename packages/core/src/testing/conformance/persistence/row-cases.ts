@@ -133,6 +133,18 @@ export function rowCases({ describe, it }: PersistenceSuite): void {
       deepStrictEqual(written, [true, false, false, true]);
     });
 
+    it("makes of a row that is there twice what the last one says", async (stage) => {
+      const [a, b] = [await stage.hold(), await stage.hold()];
+      const [early, late] = [stage.row({ dueAt: 5 }), stage.row({ dueAt: 7 })];
+      const writes = [
+        { run: b.run, claim: b.claim, row: late },
+        { run: a.run, claim: a.claim, row: early },
+        { run: a.run, claim: a.claim, row: late },
+      ];
+      deepStrictEqual(await stage.store.writeRows(writes), [true, true, true]);
+      deepStrictEqual([(await stage.rowOf(a.run)).dueAt, (await stage.rowOf(b.run)).dueAt], [7, 7]);
+    });
+
     it("writes a batch of 100, each its own", async (stage) => {
       const held = await stage.holdMany(100);
       const writes = held.map(({ run, claim }, place) => ({ run, claim, row: stage.row({ errorText: `${place}` }) }));
