@@ -16,7 +16,7 @@ const leastSuccess = 0.8;
 /** How long after the end of everything whoever waits may have to. */
 const answersWithinMs = 12_000;
 /** Of so few calls nothing follows; the runs of many schedules count all of them together. */
-const fewCalls = 15;
+const fewCalls = 30;
 /** How long a stop may take beyond the time that it was given. */
 const stopPatienceMs = 40_000;
 

@@ -352,7 +352,8 @@ export class StoreAudit {
   }
 
   #delivered(delivery: NewDelivery | undefined, number: number | undefined): void {
-    if (delivery === undefined) return;
+    // To whom was deleted meanwhile nothing can be told.
+    if (delivery === undefined || this.purged.has(delivery.to)) return;
     const seen = this.deliveries.get(delivery.to) ?? [];
     this.deliveries.set(delivery.to, seen);
     const next = seen.length + 1;
