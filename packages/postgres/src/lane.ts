@@ -65,6 +65,29 @@ export class Lane implements Access {
   }
 }
 
+/** A few of them, for calls that need not wait for one another: each takes the least busy one. Opened when they are needed. */
+export class Lanes implements Access {
+  readonly #lanes: { readonly lane: Lane; calls: number }[];
+
+  constructor(target: Target, timeoutMs: number, count: number) {
+    this.#lanes = Array.from({ length: count }, () => ({ lane: new Lane(target, timeoutMs), calls: 0 }));
+  }
+
+  async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const least = this.#lanes.reduce((one, other) => (other.calls < one.calls ? other : one));
+    least.calls += 1;
+    try {
+      return await least.lane.use(work);
+    } finally {
+      least.calls -= 1;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#lanes.map(({ lane }) => lane.close()));
+  }
+}
+
 /** The connections that many calls share, each for a moment. */
 export class Shared implements Access {
   readonly #target: Target;

@@ -29,10 +29,16 @@ const createKept: string = createdWithOutbox(createCall, "$1::bigint");
 type WrittenRow = readonly [run: Run, claim: number, dueAt: number | null, isDue: boolean | null];
 
 /** `opened` gives what is open, or throws. */
-export function postgresPersistence(opened: () => Open, hints: Hints, outbox: SearchOutbox): PersistenceProvider {
+export function postgresPersistence(
+  opened: () => Open,
+  hints: Hints,
+  outbox: SearchOutbox,
+  commitsAtOnce: number,
+): PersistenceProvider {
   const lanes: LaneCursor = { from: "" };
   return {
     transactionalSteps: true,
+    commitsAtOnce,
     outbox,
     logs: postgresLogs(opened),
 
@@ -72,7 +78,7 @@ export function postgresPersistence(opened: () => Open, hints: Hints, outbox: Se
       if (writes.length === 0) return [];
       for (const { row } of writes) checkRow(row);
       const { store, kept } = opened();
-      // A row that is in the list twice becomes what the last one says.
+      // Of one that is there twice the last counts; one UPDATE would take either.
       const last = new Map(writes.map((write) => [`${write.run}:${write.claim}`, write]));
       const written = await store.writeJson<WrittenRow[]>(store.committer, kept.on ? writeRowsKept : writeRows, [
         store.now,

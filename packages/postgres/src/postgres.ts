@@ -10,7 +10,7 @@ import { type KeptOutbox, postgresOutbox } from "./outbox.ts";
 import { postgresPersistence } from "./persistence.ts";
 import { postgresQueue } from "./queue.ts";
 import { postgresSearch } from "./search.ts";
-import { Store } from "./store.ts";
+import { commitLanes, Store } from "./store.ts";
 import { type PostgresSource, type Target, targetOf } from "./target.ts";
 
 export interface PostgresOptions {
@@ -21,7 +21,7 @@ export interface PostgresOptions {
    * pooler in transaction mode loses notifications. Default true, except for a Kysely instance.
    */
   readonly notify?: boolean;
-  /** Connections of the pool that is made for a URL, beside the three that are kept. Default 10. */
+  /** Connections of the pool that is made for a URL, beside the four that are kept. Default 10. */
   readonly poolSize?: number;
   /**
    * Whether the store brings a search index of its own. Default `true`. With `false`, and no other index in the host's list,
@@ -42,8 +42,8 @@ export interface Open {
  * WFE in a schema of a PostgreSQL database (13 or later), which may be the application's own. Any number of hosts on any
  * machines may share it. Persistence, lock, queue, lifecycle and search.
  *
- * Takes a URL, a Pool of pg or a Kysely instance. Beside the pool it opens three connections of its own: for commits, for
- * heartbeats, and to listen. Of a Kysely instance it keeps two connections, and borrows others for moments.
+ * Takes a URL, a Pool of pg or a Kysely instance. Beside the pool it opens four connections of its own: two for commits, one
+ * for heartbeats, and one to listen. Of a Kysely instance it keeps two connections, and borrows others for moments.
  */
 export function postgres(source: PostgresSource, options: PostgresOptions = {}): Provider {
   const { schema = "wfe", poolSize = 10, notify = true, search = true } = options;
@@ -60,13 +60,12 @@ export function postgres(source: PostgresSource, options: PostgresOptions = {}):
       transient: false,
     });
   };
-  const kept: KeptOutbox = { on: false };
-  const persistence = postgresPersistence(opened, hints, postgresOutbox(opened, kept));
-  const lifecycle = postgresLifecycle(() => open);
-  hints.foreign.add(lifecycle.look);
-
   // What is wrong with the arguments is told where they are. A pool that was ended is not begun again.
   let fresh: Target | undefined = targetOf(source, poolSize);
+  const kept: KeptOutbox = { on: false };
+  const persistence = postgresPersistence(opened, hints, postgresOutbox(opened, kept), commitLanes(fresh));
+  const lifecycle = postgresLifecycle(() => open);
+  hints.foreign.add(lifecycle.look);
 
   const begin = async ({ runtime }: ProviderContext): Promise<void> => {
     const target = fresh ?? targetOf(source, poolSize);

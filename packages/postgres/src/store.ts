@@ -2,7 +2,7 @@ import type { Clock, Runtime } from "@wfe/core/providers";
 import { systemClock } from "@wfe/core/providers";
 import { isReadOnly, isRepeatable, isWrongIsolation, storeError } from "./errors.ts";
 import { causeOf, Failed, isBroken } from "./failed.ts";
-import { type Access, Lane, runStatement, Shared } from "./lane.ts";
+import { type Access, Lane, Lanes, runStatement, Shared } from "./lane.ts";
 import { inSchema, quoteName } from "./schema.ts";
 import type { Connection, Querier, Row, Target } from "./target.ts";
 
@@ -11,6 +11,11 @@ const answerMs = 60_000;
 const heartbeatMs = 10_000;
 /** How often what was sent back by a deadlock is done again before the caller hears of it. */
 const mostRepeats = 8;
+
+/** How many flushes may be under way: a host makes one while the other is being stored. Connections that are lent to us are kept sparingly. */
+export function commitLanes(target: Target): number {
+  return target.listen === undefined ? 1 : 2;
+}
 
 export interface StoreOptions {
   readonly target: Target;
@@ -24,7 +29,7 @@ export class Store {
   readonly runtime: Runtime;
   readonly clock: Clock;
   /** For turns alone: nothing else makes a flush wait. */
-  readonly committer: Lane;
+  readonly committer: Lanes;
   /** For leases alone. */
   readonly heartbeat: Lane;
   readonly shared: Shared;
@@ -43,7 +48,7 @@ export class Store {
     this.clock = runtime.clock;
     this.schemaName = schema;
     this.#schema = quoteName(schema);
-    this.committer = new Lane(target, answerMs);
+    this.committer = new Lanes(target, answerMs, commitLanes(target));
     this.heartbeat = new Lane(target, heartbeatMs);
     this.shared = new Shared(target, answerMs);
   }

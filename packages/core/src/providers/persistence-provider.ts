@@ -67,6 +67,9 @@ export interface PersistenceProvider {
    */
   commit(turns: readonly (TurnCommit | TransactionalTurn)[]): Promise<readonly CommitResult[]>;
 
+  /** Calls of `commit` that make headway beside one another, each with turns of other workflows. Absent: one. */
+  readonly commitsAtOnce?: number;
+
   /** Whether `commit` takes items with `execute`. */
   readonly transactionalSteps: boolean;
 

@@ -30,12 +30,14 @@ interface RetryBatch {
 
 /** Tries apart before the cause is taken to be lasting, of a turn that fails alone with an error that is not transient. */
 const mostPermanentTries = 5;
+/** Turns that are worth two flushes, where the store takes two at once: while it works on one, the next is made. */
+const worthSplitting = 64;
 /** Tries of a batch as a whole before it is halved. */
 const triesBeforeSplit = 3;
 
 /**
  * Group commit: the turns of all workflows in hand go to the store in one call per flush. A flush starts when the one before has
- * ended and everything that is ready to run has had a turn.
+ * ended (or one of those before, in a store that takes several at once) and everything that is ready to run has had a turn.
  *
  * What the store did not take, or may or may not have taken, is sent again with the same bytes at the same seq, beside the flushes
  * that go on, until it is known. That decides nothing anew: closures may answer differently the second time.
@@ -45,7 +47,10 @@ export class Committer {
   readonly #persistence: PersistenceProvider;
   readonly #maxBatch: number;
   #queue: CommitSource[] = [];
-  #flushing = false;
+  readonly #mostFlushes: number;
+  /** Flushes that are being gathered or under way, and those of them under way. */
+  #flushes = 0;
+  #flights = 0;
   #paused = false;
   /** Raised when everything under way is given up. */
   #epoch = 0;
@@ -59,6 +64,7 @@ export class Committer {
     this.#core = core;
     this.#mayCommit = mayCommit;
     this.#persistence = core.providers.persistence;
+    this.#mostFlushes = core.providers.persistence.commitsAtOnce ?? 1;
     this.#maxBatch = Math.max(core.options.limits.batch, 1_000);
   }
 
@@ -84,12 +90,13 @@ export class Committer {
     this.#queue = [];
     this.#retriesWaiting = [];
     // The call under way may hang for long; the next lease's turns are not to wait for it.
-    this.#flushing = false;
+    this.#flushes = 0;
+    this.#flights = 0;
   }
 
   #kick(): void {
-    if (this.#flushing || this.#paused || this.#queue.length === 0) return;
-    this.#flushing = true;
+    if (this.#flushes >= this.#mostFlushes || this.#paused || this.#queue.length === 0) return;
+    this.#flushes += 1;
     void this.#core.runtime.clock.track(this.#flush(), "engine");
   }
 
@@ -100,15 +107,20 @@ export class Committer {
       if (epoch !== this.#epoch) return;
       if (this.#paused || !this.#mayCommit()) break;
       const batch = this.#takeBatch();
+      this.#flights += 1;
       if (batch.length > 0) await this.#send({ items: batch, tries: 0, firstFailedAt: 0 });
       if (epoch !== this.#epoch) return;
+      this.#flights -= 1;
     }
-    this.#flushing = false;
+    this.#flushes -= 1;
   }
 
   #takeBatch(): Attempted[] {
-    const sources = this.#queue.length <= this.#maxBatch ? this.#queue : this.#queue.slice(0, this.#maxBatch);
-    this.#queue = this.#queue.length <= this.#maxBatch ? [] : this.#queue.slice(this.#maxBatch);
+    const { length } = this.#queue;
+    const split = this.#flights < this.#mostFlushes - 1 && length >= worthSplitting;
+    const most = Math.min(this.#maxBatch, split ? Math.ceil(length / 2) : length);
+    const sources = length <= most ? this.#queue : this.#queue.slice(0, most);
+    this.#queue = length <= most ? [] : this.#queue.slice(most);
     const batch: Attempted[] = [];
     for (const source of sources) {
       const turn = source.takeTurn();
