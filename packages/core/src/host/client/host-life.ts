@@ -209,6 +209,7 @@ export class HostLife {
       textOf: ({ namespace, id }) => `${namespace}\0${id}`,
       lookUp: (keys) => lookUpEnds(providers.persistence, keys),
       hints: (listener) => providers.persistence.hints(listener),
+      inHand: (run) => this.#runner?.has(run) === true,
     });
     hub.onEnded((ended) => watch.tell({ namespace: ended.namespace, id: ended.workflowId }, ended));
     return watch;

@@ -5,6 +5,8 @@ import type { Run } from "../../providers/records.ts";
 import type { Clock, Timer } from "../../runtime/runtime.ts";
 import { KeepAlive } from "./keep-alive.ts";
 
+/** The first polls are left out for a key that will most likely be told of. */
+const pollsLeftOut = 4;
 /** Keys in one look-up. */
 const lookUpBatch = 500;
 /** A key is looked up again soon after it was first, then less and less often. */
@@ -27,6 +29,8 @@ export interface WatchOptions<Key, Fact> {
   readonly lookUp: (keys: readonly Key[]) => Promise<readonly LookUp<Fact>[]>;
   /** Calls the listener when the store may have changed. */
   readonly hints: (listener: (hint: StoreHint) => void) => () => void;
+  /** Whether the workflow is in hand here, so that what comes true of it will most likely be told. Absent: never. */
+  readonly inHand?: (run: Run) => boolean;
 }
 
 /** What the store says of a key. */
@@ -48,6 +52,8 @@ interface Watched<Key, Fact> {
   readonly key: Key;
   readonly waiters: Set<{ readonly resolve: (fact: Fact) => void; readonly reject: (reason: unknown) => void }>;
   run: Run | undefined;
+  /** Whether the fact, should it come true here, will be told: it was not there when the wait began. */
+  willBeTold: boolean;
   /** How often it was looked up, and when it is to be again. */
   lookUps: number;
   nextAt: number;
@@ -85,12 +91,19 @@ export class Watch<Key, Fact> {
 
   /**
    * Waits for the fact of a key. `unknownAt`: a (monotonic) time at which the store had none. Who is told of everything that
-   * comes true here need not look at once then.
+   * comes true here need not look at once then, nor soon while the workflow (`run`) is in hand here.
    */
-  wait(key: Key, unknownAt?: number): Waiting<Fact> {
+  wait(key: Key, unknownAt?: number, run?: Run): Waiting<Fact> {
     if (this.#closed !== undefined) return { promise: Promise.reject(this.#closed), cancel: () => {} };
     const text = this.#options.textOf(key);
-    const watched = this.#watched.get(text) ?? { key, waiters: new Set(), run: undefined, lookUps: 0, nextAt: 0 };
+    const watched = this.#watched.get(text) ?? {
+      key,
+      waiters: new Set(),
+      run: undefined,
+      willBeTold: false,
+      lookUps: 0,
+      nextAt: 0,
+    };
     this.#begin();
     this.#watched.set(text, watched);
     let cancel: (reason: unknown) => void = () => {};
@@ -106,7 +119,11 @@ export class Watch<Key, Fact> {
     });
     const mayBeKnown = unknownAt === undefined || unknownAt < this.#remembersSince || this.#told.has(text);
     if (mayBeKnown) this.#request([text]);
-    else this.#planNext([watched]);
+    else {
+      watched.willBeTold = true;
+      if (run !== undefined) this.#isAbout(text, watched, run);
+      this.#planNext([watched]);
+    }
     return { promise, cancel };
   }
 
@@ -213,7 +230,9 @@ export class Watch<Key, Fact> {
   }
 
   async #lookUp(texts: readonly string[]): Promise<void> {
-    const asked = texts.map((text) => this.#watched.get(text)).filter((watched) => watched !== undefined);
+    const asked = texts
+      .map((text) => this.#watched.get(text))
+      .filter((watched) => watched !== undefined && !this.#isLeftOut(watched)) as Watched<Key, Fact>[];
     if (asked.length === 0) return;
     this.#planNext(asked);
     try {
@@ -231,9 +250,21 @@ export class Watch<Key, Fact> {
     if (found === undefined || this.#watched.get(text) !== watched) return;
     if (found.fact !== undefined) return this.#settle(text, watched, found.fact);
     if (found.run === undefined || watched.run !== undefined) return;
-    watched.run = found.run;
-    const texts = this.#byRun.get(found.run) ?? new Set();
-    this.#byRun.set(found.run, texts.add(text));
+    this.#isAbout(text, watched, found.run);
+  }
+
+  #isAbout(text: string, watched: Watched<Key, Fact>, run: Run): void {
+    watched.run = run;
+    const texts = this.#byRun.get(run) ?? new Set();
+    this.#byRun.set(run, texts.add(text));
+  }
+
+  /** Whether it need not be looked up now: it will be told. Not for ever: another host may have taken the workflow from this one. */
+  #isLeftOut(watched: Watched<Key, Fact>): boolean {
+    const { run, willBeTold, lookUps } = watched;
+    const told = willBeTold && run !== undefined && lookUps <= pollsLeftOut && this.#options.inHand?.(run) === true;
+    if (told && watched.nextAt <= this.#options.clock.monotonic()) this.#planNext([watched]);
+    return told;
   }
 
   #lookUpFailed(asked: readonly Watched<Key, Fact>[], error: unknown): void {

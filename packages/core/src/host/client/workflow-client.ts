@@ -109,8 +109,8 @@ export class WorkflowClient {
   ): Promise<WorkflowHandle<any>> {
     return this.#shared.call(async (late) => {
       const startedAt = this.#shared.core.runtime.clock.monotonic();
-      const { id, created } = await start(this.#shared, this.namespace, definition, data, options, late);
-      return workflowHandle(this.#shared, this.namespace, id, created, startedAt);
+      const { id, created, run } = await start(this.#shared, this.namespace, definition, data, options, late);
+      return workflowHandle(this.#shared, this.namespace, id, created, startedAt, run);
     });
   }
 
@@ -128,7 +128,9 @@ export class WorkflowClient {
     return this.#shared.call(async (late) => {
       const startedAt = this.#shared.core.runtime.clock.monotonic();
       const started = await startAll(this.#shared, this.namespace, items, options, late);
-      return started.map(({ id, created }) => workflowHandle(this.#shared, this.namespace, id, created, startedAt));
+      return started.map(({ id, created, run }) =>
+        workflowHandle(this.#shared, this.namespace, id, created, startedAt, run),
+      );
     });
   }
 

@@ -8,7 +8,7 @@ import {
   WorkflowTerminatedError,
 } from "../../errors.ts";
 import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
-import { finalStatuses, type WorkflowRow } from "../../providers/records.ts";
+import { finalStatuses, type Run, type WorkflowRow } from "../../providers/records.ts";
 import type { EndedWorkflow } from "../core/host-core.ts";
 import { decodeResult, decodeRowError } from "../core/row-record.ts";
 import type { ClientShared } from "./client-shared.ts";
@@ -32,15 +32,16 @@ const freshMs = 250;
 
 /**
  * The final data of a workflow, as soon as it has some. A result that nobody looks at harms nobody. `startedAt`: the monotonic
- * time at which this host set out to start it; a host that runs workflows will most likely be the one that ends it.
+ * time at which this host set out to start it, as `run`; a host that runs workflows will most likely be the one that ends it.
  */
 export function resultOf(
   shared: ClientShared,
   key: WorkflowKey,
   options: WaitOptions,
   startedAt: number,
+  run: Run | undefined,
 ): Promise<WorkflowData> {
-  const result = awaitResult(shared, key, options, startedAt);
+  const result = awaitResult(shared, key, options, startedAt, run);
   // Without this, a workflow that fails after its starter lost interest would end the process.
   result.catch(() => {});
   return result;
@@ -51,13 +52,14 @@ async function awaitResult(
   key: WorkflowKey,
   options: WaitOptions,
   startedAt: number,
+  run: Run | undefined,
 ): Promise<WorkflowData> {
   const bounds = checkWaitOptions(options);
   bounds.signal?.throwIfAborted();
   await shared.open();
   const { clock } = shared.core.runtime;
   const isFresh = shared.runsWorkflows() && clock.monotonic() - startedAt < freshMs;
-  const waiting = shared.ends.wait(key, isFresh ? startedAt : undefined);
+  const waiting = shared.ends.wait(key, isFresh ? startedAt : undefined, run);
   const end = await bounded(clock, waiting, bounds, () => timedOut(key, bounds.timeoutMs));
   return finalData(key, end);
 }

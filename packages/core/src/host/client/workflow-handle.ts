@@ -1,4 +1,4 @@
-import { finalStatuses, type WorkflowRow } from "../../providers/records.ts";
+import { finalStatuses, type Run, type WorkflowRow } from "../../providers/records.ts";
 import type { LifecycleEvent, LifecycleEventType } from "../../providers/lifecycle-publisher.ts";
 import { reviveError } from "../../engine/index.ts";
 import { WorkflowNotFoundError, type WfeError } from "../../errors.ts";
@@ -45,15 +45,16 @@ export interface WorkflowHandle<Result = WorkflowData> {
 /** How long the events that other hosts still have on their way may take, once the store says that the workflow has ended. */
 const lateEventsMs = 250;
 
-/** `startedAt`: the monotonic time at which its start was begun; it counts where the start has created it. */
+/** `startedAt`: the monotonic time at which its start was begun, which gave `run`; it counts where the start has created it. */
 export function workflowHandle(
   shared: ClientShared,
   namespace: string,
   id: string,
   created: boolean,
   startedAt: number = Number.NEGATIVE_INFINITY,
+  run?: Run,
 ): WorkflowHandle<any> {
-  return new Handle(shared, namespace, checkId(id), created, startedAt);
+  return new Handle(shared, namespace, checkId(id), created, startedAt, run);
 }
 
 class Handle implements WorkflowHandle<any> {
@@ -62,9 +63,18 @@ class Handle implements WorkflowHandle<any> {
   readonly created: boolean;
   readonly #shared: ClientShared;
   readonly #startedAt: number;
+  readonly #run: Run | undefined;
 
-  constructor(shared: ClientShared, namespace: string, id: string, created: boolean, startedAt: number) {
+  constructor(
+    shared: ClientShared,
+    namespace: string,
+    id: string,
+    created: boolean,
+    startedAt: number,
+    run: Run | undefined,
+  ) {
     this.#shared = shared;
+    this.#run = run;
     this.#startedAt = created ? startedAt : Number.NEGATIVE_INFINITY;
     this.namespace = namespace;
     this.id = id;
@@ -76,7 +86,7 @@ class Handle implements WorkflowHandle<any> {
   }
 
   result(options: WaitOptions = {}): Promise<any> {
-    return resultOf(this.#shared, this, options, this.#startedAt);
+    return resultOf(this.#shared, this, options, this.#startedAt, this.#run);
   }
 
   history(options: PageOptions = {}): Promise<Page<HistoryItem>> {

@@ -159,6 +159,8 @@ export interface Runner {
   stop(options: { readonly timeoutMs: number }): Promise<void>;
   /** Says that workflows may have become due, or were signalled: after a start, a delivery or a publish of this host. */
   wake(runs?: readonly Run[]): void;
+  /** Whether the workflow is in hand: if it ends now, it most likely does so here. */
+  has(run: Run): boolean;
   stats(): RunnerStats;
 }
 

@@ -125,6 +125,10 @@ export class HostRunner implements Runner {
       );
   }
 
+  has(run: Run): boolean {
+    return this.#hand.has(run);
+  }
+
   stats(): RunnerStats {
     return {
       state: this.#state,

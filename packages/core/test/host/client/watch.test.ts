@@ -12,6 +12,7 @@ function setUp() {
   const lookUps: string[][] = [];
   let hint: ((hint: StoreHint) => void) | undefined;
   const store: { failure: Error | undefined } = { failure: undefined };
+  const inHand = new Set<number>();
   const watch = new Watch<string, string>({
     clock,
     log: silent,
@@ -31,6 +32,7 @@ function setUp() {
         hint = undefined;
       };
     },
+    inHand: (run) => inHand.has(run),
   });
   return {
     clock,
@@ -38,6 +40,7 @@ function setUp() {
     lookUps,
     watch,
     store,
+    inHand,
     hint: (given: StoreHint) => hint?.(given),
     listens: () => hint !== undefined,
   };
@@ -63,6 +66,36 @@ describe("a watch", () => {
     facts.set("k1", "there");
     await clock.advance(60);
     expect(await promise).toBe("there");
+  });
+
+  it("is told of what is in hand here, and looks it up only after a while, or once it is out of hand", async () => {
+    const { clock, facts, lookUps, watch, hint, inHand } = setUp();
+    inHand.add(1).add(2).add(3);
+    const told = watch.wait("k1", clock.monotonic(), 1);
+    const missed = watch.wait("k2", clock.monotonic(), 2);
+    const lost = watch.wait("k3", clock.monotonic(), 3);
+    hint({});
+    await clock.advance(200);
+    hint({});
+    await clock.advance(100);
+    expect(lookUps).toEqual([]);
+    watch.tell("k1", "told");
+    expect(await told.promise).toBe("told");
+    facts.set("k2", "there").set("k3", "there");
+    inHand.delete(3);
+    hint({});
+    await clock.settle();
+    expect(await lost.promise).toBe("there");
+    expect(lookUps).toEqual([["k3"]]);
+    await clock.advance(3_000);
+    expect(await missed.promise).toBe("there");
+  });
+
+  it("looks up what is in hand here where its fact may have come before anyone waited", async () => {
+    const { facts, watch, inHand } = setUp();
+    inHand.add(1);
+    facts.set("k1", "there");
+    expect(await watch.wait("k1", undefined, 1).promise).toBe("there");
   });
 
   it("looks up at once what it was told of before anyone waited, and after it has forgotten what it was told", async () => {
