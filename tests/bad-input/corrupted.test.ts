@@ -114,6 +114,33 @@ it.each(damages)("puts a workflow with %s aside, says why, and lets the others g
   expect(claims()).toEqual(before);
 });
 
+it("goes on with a workflow whose row shows nonsense: its journal has what counts", async () => {
+  using store = new StoreFile();
+  const ids = await parked(store, 4);
+  store.change(`UPDATE wfe_workflows SET tags = '["', waiting_for = 'garbage' WHERE id = ?`, "patient-1");
+  store.change(`UPDATE wfe_workflows SET tags = '5', waiting_for = x'00ff' WHERE id = ?`, "patient-2");
+  await using next = host(store);
+  await next.start();
+  for (const id of ids) await next.publishEvent(go, id, { n: 1 });
+  for (const id of ids) expect(await next.handle(id).result({ timeout: "10s" })).toMatchObject({ total: 16 });
+  expect((await next.listWorkflows({ status: "completed" })).items).toHaveLength(4);
+});
+
+it("lists and finds the others beside one whose error cannot be read", async () => {
+  using store = new StoreFile();
+  await parked(store, 3);
+  await using next = host(store);
+  await next.start();
+  await (await next.terminateWorkflow("patient-1", { reason: "enough" })).applied();
+  for (const text of ["garbage", "5", '{"name":1}'])
+    for (const id of ["patient-1", "patient-2"]) {
+      const insert = "INSERT INTO wfe_ends (run, error) SELECT run, ? FROM wfe_workflows WHERE id = ?";
+      store.change(`${insert} ON CONFLICT DO UPDATE SET error = excluded.error`, text, id);
+      expect((await next.listWorkflows()).items).toHaveLength(3);
+      expect(await next.getWorkflow("patient-0")).toMatchObject({ status: "waiting" });
+    }
+});
+
 it("tells whoever asks for a damaged workflow what is wrong with it", async () => {
   using store = new StoreFile();
   await parked(store, 2);

@@ -62,7 +62,9 @@ export function isEventDue(session: Session): boolean {
 export function nextDueEvent(session: Session): number | null {
   const pending = session.value("SELECT 1 FROM wfe_streams WHERE pending = 1 LIMIT 1");
   if (pending !== undefined) return session.now();
-  return session.value<number | null>("SELECT min(effective_at) FROM wfe_events WHERE number IS NULL") ?? null;
+  const next = session.value("SELECT min(effective_at) FROM wfe_events WHERE number IS NULL");
+  // A damaged one is never due.
+  return typeof next === "number" ? next : null;
 }
 
 /** Stores a subscription. True where the stream has gone beyond its cursor already. */

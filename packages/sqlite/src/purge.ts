@@ -1,4 +1,5 @@
 import type { Run } from "@wfe/core/providers";
+import { listOf } from "./rows.ts";
 import { jsonOf, type Session } from "./session.ts";
 
 /** Rows of one workflow deleted in one transaction. */
@@ -22,7 +23,7 @@ export function removeWorkflows(session: Session, before: number, limit: number)
     limit,
   );
   for (const { run, namespace, tags, created_at } of removed) {
-    for (const tag of tags === null ? [] : (JSON.parse(tags) as string[])) {
+    for (const tag of listOf<string>(tags)) {
       const untag = "DELETE FROM wfe_tags WHERE namespace = ? AND tag = ? AND created_at = ? AND run = ?";
       session.run(untag, namespace, tag, created_at, run);
     }

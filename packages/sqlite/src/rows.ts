@@ -78,7 +78,7 @@ function readRow(stored: StoredRow): ReadRow {
     definitionHash: stored.definitionHash,
     status: stored.status,
     priority: stored.priority,
-    tags: tags === null ? [] : (JSON.parse(tags) as string[]),
+    tags: listOf<string>(tags),
     createdAt: stored.createdAt,
     updatedAt: stored.updatedAt,
     completedAt: stored.completedAt,
@@ -90,7 +90,21 @@ function readRow(stored: StoredRow): ReadRow {
     startText: stored.startText,
     resultText: stored.resultText,
     errorText: stored.errorText,
-    waitingFor: waitingFor === null ? [] : (JSON.parse(waitingFor) as WaitingFor[]),
+    waitingFor: listOf<WaitingFor>(waitingFor),
   };
   return { row, headSeq: stored.headSeq, last: stored.last };
+}
+
+/**
+ * A list that a row shows. One that is damaged shows nothing: the journal has what counts, and to throw here would keep everyone
+ * from all rows that are read together.
+ */
+export function listOf<Item>(text: string | null): Item[] {
+  if (text === null) return [];
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? (list as Item[]) : [];
+  } catch {
+    return [];
+  }
 }

@@ -25,6 +25,18 @@ describe("the id of a step", () => {
     ]);
   });
 
+  it("is counted among thousands of equals, and given in thousands of bodies, without taking minutes", () => {
+    let chain = untyped();
+    for (let count = 0; count < 5_000; count++) chain = chain.then(() => 1);
+    expect(chain.build("w", 1).body.nodes.at(-1).id).toBe("step-5000");
+    const wide = untyped().parallel((p: any) => {
+      let branches = p;
+      for (let count = 0; count < 2_000; count++) branches = branches.branch((b: any) => b.then(() => 1));
+      return branches;
+    });
+    expect(idsOf(wide.build("w", 1))).toHaveLength(2_001);
+  }, 15_000);
+
   it("is counted among equals in one body", () => {
     const definition = begin.then(pack).then(ship).then(pack).then(pack).build("w", 1);
     expect(definition.body.nodes.map(({ id }) => id)).toEqual(["pack", "ship", "pack-2", "pack-3"]);

@@ -23,28 +23,30 @@ export interface PlacedBody {
  * are counted.
  */
 export function assignIds(top: BodySketch, duplicate: (id: string) => void): PlacedBody {
-  const used = new Set<string>();
+  const used = new UsedIds();
   for (const id of explicitIds(top)) {
     if (used.has(id)) duplicate(id);
-    used.add(id);
+    used.add(id, 0);
   }
 
   const whole = emptyBody(top);
-  const pending = [{ body: whole, sketches: top.sketches, container: undefined as string | undefined }];
-  for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-    const usedBefore = new Set(used);
+  const bodies = [{ body: whole, sketches: top.sketches, container: undefined as string | undefined }];
+  let number = 0;
+  // What is nested comes to the end of the list, and is taken after all that is there.
+  for (const next of bodies) {
+    number += 1;
     for (const sketch of next.sketches) {
       const placed = {
         sketch,
-        id: explicitId(sketch) ?? deriveId(sketch, next.container, usedBefore, used),
+        id: explicitId(sketch) ?? deriveId(sketch, next.container, number, used),
         name: nameOf(sketch),
         bodies: [...sketch.bodies, ...modifierBodies(sketch)].map(
           ([slot, body]) => [slot, emptyBody(body), body] as const,
         ),
       };
-      used.add(placed.id);
+      used.add(placed.id, number);
       next.body.placed.push({ ...placed, bodies: placed.bodies.map(([slot, body]) => [slot, body]) });
-      for (const [, body, { sketches }] of placed.bodies) pending.push({ body, sketches, container: placed.id });
+      for (const [, body, { sketches }] of placed.bodies) bodies.push({ body, sketches, container: placed.id });
     }
   }
   return whole;
@@ -54,18 +56,39 @@ function emptyBody(body: BodySketch): { placed: Placed[]; problems: readonly str
   return { placed: [], problems: body.problems };
 }
 
-function deriveId(
-  sketch: Sketch,
-  container: string | undefined,
-  usedBefore: ReadonlySet<string>,
-  used: ReadonlySet<string>,
-): string {
+function deriveId(sketch: Sketch, container: string | undefined, body: number, used: UsedIds): string {
   const base = sketch.suffix ?? givenName(sketch) ?? sketch.base;
-  const qualified = sketch.suffix !== undefined || usedBefore.has(base);
-  const id = qualified && container !== undefined ? `${container}/${base}` : base;
-  for (let count = 1; ; count++) {
-    const candidate = count === 1 ? id : `${id}-${count}`;
-    if (!used.has(candidate)) return candidate;
+  const qualified = sketch.suffix !== undefined || used.hasBefore(base, body);
+  return used.nextFree(qualified && container !== undefined ? `${container}/${base}` : base);
+}
+
+/** Ids that are given, and in which body each was first. */
+class UsedIds {
+  readonly #bodies: Map<string, number> = new Map();
+  /** By id: the count from which on one may be free. Looked for from 1 each time, thousands of equals would take minutes. */
+  readonly #counts: Map<string, number> = new Map();
+
+  has(id: string): boolean {
+    return this.#bodies.has(id);
+  }
+
+  /** Whether it was used in a body before this one. */
+  hasBefore(id: string, body: number): boolean {
+    return (this.#bodies.get(id) ?? body) < body;
+  }
+
+  add(id: string, body: number): void {
+    if (!this.#bodies.has(id)) this.#bodies.set(id, body);
+  }
+
+  /** The id itself, or the first of `id-2`, `id-3`... that nobody has. */
+  nextFree(id: string): string {
+    for (let count = this.#counts.get(id) ?? 1; ; count++) {
+      const candidate = count === 1 ? id : `${id}-${count}`;
+      if (this.#bodies.has(candidate)) continue;
+      this.#counts.set(id, count);
+      return candidate;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { handOut } from "../../codec/index.ts";
 import { projectionOf, reviveError } from "../../engine/index.ts";
-import { InvalidOptionError, WorkflowNotFoundError } from "../../errors.ts";
+import { CorruptedRecordError, InvalidOptionError, WorkflowNotFoundError } from "../../errors.ts";
 import type { WorkflowRow } from "../../providers/records.ts";
 import { decodeRowError } from "../core/row-record.ts";
 import { decodeStartRecord } from "../core/start-record.ts";
@@ -56,9 +56,19 @@ export function summaryOf(row: WorkflowRow): WorkflowSummary {
     tags: row.tags,
     createdAt: row.createdAt,
     completedAt: row.completedAt ?? undefined,
-    error: row.errorText === null ? undefined : reviveError(decodeRowError(row.errorText)),
+    error: row.errorText === null ? undefined : errorOf(row.errorText),
     waitingFor: row.waitingFor,
   };
+}
+
+/** One that is damaged tells so itself: thrown, it would keep whoever lists workflows from all others. */
+function errorOf(text: string): Error {
+  try {
+    return reviveError(decodeRowError(text));
+  } catch (error) {
+    if (error instanceof CorruptedRecordError) return error;
+    throw error;
+  }
 }
 
 function details(shared: ClientShared, { row, state, summary }: Folded): WorkflowDetails {
