@@ -1,5 +1,6 @@
 // Figures of WFE, each beside a floor or a peer measured in the same run. `npm run bench -- steps` runs one part.
 import { fanOut } from "./fan-out.ts";
+import { hosts } from "./hosts.ts";
 import { latency } from "./latency.ts";
 import { longRuns } from "./long-runs.ts";
 import { postgresClaims } from "./claims.ts";
@@ -7,6 +8,7 @@ import { postgresSteps } from "./postgres.ts";
 import { search } from "./search.ts";
 import { steps } from "./steps.ts";
 import { telemetry } from "./telemetry.ts";
+import { timers } from "./timers.ts";
 import { waiting } from "./waiting.ts";
 import { yamlSteps } from "./yaml-steps.ts";
 
@@ -19,6 +21,8 @@ const parts: Record<string, () => Promise<void>> = {
   telemetry,
   postgres: postgresSteps,
   claims: postgresClaims,
+  hosts,
+  timers,
   search,
   yaml: yamlSteps,
 };

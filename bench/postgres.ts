@@ -15,62 +15,74 @@ const batches = [250, 1_000, 4_000];
 
 /**
  * 1,000 workflows of 10 no-op steps on PostgreSQL, as durable as in production, beside a floor that inserts the rows they leave
- * into the same tables, by unnest, in the best batches; and the time of a claim with many finished workflows in the tables.
+ * into the same tables, by unnest, in the best batches. Without the search index, whose rows are no part of the floor either; and,
+ * not compared with anything, the same with it.
  */
 export async function postgresSteps(): Promise<void> {
   await using server = await startPostgres({ durable: true });
   const client = new pg.Client(server.url);
   client.on("error", () => {});
   await client.connect();
-  const definition = noOps(stepsEach);
   const engineTimes: number[] = [];
-  const floorTimes: number[] = [];
+  const floors: number[][] = [];
+  const searchTimes: number[] = [];
   for (let round = -warmUps; round < rounds; round += 1) {
-    const host = new WorkflowHost({
-      providers: [postgres(server.url, { schema: "engine" })],
-      workflows: [definition],
-      concurrency: workflows,
-    });
-    await host.start();
-    const engine = await timed(async () => {
-      const starts = Array.from({ length: workflows }, (_, n) => ({
-        definition,
-        data: {},
-        options: { id: `w-${n}-${round}` },
-      }));
-      const handles = (
-        await Promise.all([host.startWorkflows(starts.slice(0, 500)), host.startWorkflows(starts.slice(500))])
-      ).flat();
-      await Promise.all(handles.map((handle) => handle.result()));
-    });
-    await host.stop();
-    const floor = await bestFloor(client, server.url);
+    const engine = await runEngine(server.url, "engine", false);
+    const floor = await runFloors(client, server.url);
     await client.query("DROP SCHEMA engine CASCADE");
     if (round < 0) continue;
     engineTimes.push(engine);
-    floorTimes.push(floor);
+    floors.push(floor);
+    searchTimes.push(await runEngine(server.url, "searched", true));
+    await client.query("DROP SCHEMA searched CASCADE");
   }
   const perSecond = (ms: number): string => `${Math.round((workflows * stepsEach * 1_000) / ms)} steps/s`;
+  // The best batches are so in the middle of all rounds: the best of each round would be the luckiest.
+  const byBatch = batches.map((_, at) => floors.map((times) => times[at] ?? Number.NaN));
+  const floorTimes = byBatch.reduce((best, times) => (median(times) < median(best) ? times : best));
   const share = median(floorTimes.map((floor, round) => floor / (engineTimes[round] ?? Number.NaN)));
   row("engine, synchronous_commit=on", perSecond(median(engineTimes)));
   row("floor: the same rows by unnest, in the best batches", perSecond(median(floorTimes)));
   row("share of the floor (median of interleaved rounds)", `${(100 * share).toFixed(0)} %`);
+  row("engine with a search index in the same database", perSecond(median(searchTimes)));
   await client.end();
 }
 
-/** Inserts all that is in the engine's tables into another schema with the same tables and indexes. */
-async function bestFloor(client: pg.Client, url: string): Promise<number> {
+async function runEngine(url: string, schema: string, search: boolean): Promise<number> {
+  const definition = noOps(stepsEach);
+  const host = new WorkflowHost({
+    providers: [postgres(url, { schema, search })],
+    workflows: [definition],
+    concurrency: workflows,
+  });
+  await host.start();
+  const ms = await timed(async () => {
+    const starts = Array.from({ length: workflows }, (_, n) => ({ definition, data: {}, options: { id: `w-${n}` } }));
+    const handles = (
+      await Promise.all([host.startWorkflows(starts.slice(0, 500)), host.startWorkflows(starts.slice(500))])
+    ).flat();
+    await Promise.all(handles.map((handle) => handle.result()));
+  });
+  await host.stop();
+  return ms;
+}
+
+/** Inserts all that is in the engine's tables into another schema with the same tables and indexes: the time by size of batch. */
+async function runFloors(client: pg.Client, url: string): Promise<number[]> {
   const tables: Insertion[] = [];
   for (const name of ["wfe_workflows", "wfe_starts", "wfe_ends", "wfe_turns"]) tables.push(await readAll(client, name));
-  let best = Number.POSITIVE_INFINITY;
+  const times: number[] = [];
   for (const batch of batches) {
-    const host = new WorkflowHost({ providers: [postgres(url, { schema: "floor" })], workflows: [noOps(1)] });
+    const host = new WorkflowHost({
+      providers: [postgres(url, { schema: "floor", search: false })],
+      workflows: [noOps(1)],
+    });
     await host.start();
     await host.stop();
-    best = Math.min(best, await timed(() => insertAll(client, tables, batch)));
+    times.push(await timed(() => insertAll(client, tables, batch)));
     await client.query("DROP SCHEMA floor CASCADE");
   }
-  return best;
+  return times;
 }
 
 interface Insertion {
