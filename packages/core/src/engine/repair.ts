@@ -118,7 +118,14 @@ function setUp(pointer: Pointer): Pointer {
       attempt: pointer.attempt + 1,
       retries: 0,
     };
-  return kind === "end" || kind === "fail" ? { ...still, status: "ready" } : still;
+  const ends = kind === "end" || kind === "fail";
+  return ends || hasNotBegun(pointer) ? { ...still, status: "ready" } : still;
+}
+
+/** A container that its turn had not come to yet: it has no branches, and nobody would open any. It is opened again. */
+function hasNotBegun({ id, kind, status, openBranches, ending, scope }: Pointer): boolean {
+  const opensLater = id !== rootPointer && kind !== "saga" && status === "open" && openBranches === 0;
+  return opensLater && ending === null && scope?.walk == null;
 }
 
 /** New ids, so new idempotency keys, for these pointers. */

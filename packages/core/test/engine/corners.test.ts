@@ -472,4 +472,40 @@ describe("what random schedules found", () => {
     driver.deliver({ kind: "retry" });
     expect((await driver.run()).phase).toBe("completed");
   });
+
+  const later: Readonly<Record<string, DefinitionNode>> = {
+    "a graph": {
+      ...named("x"),
+      kind: "graph",
+      vertices: [{ node: step("v", () => 1), needs: [] }],
+      concurrency: 1,
+      onBranchFailure: "cancel",
+    },
+    "a parallel without branches": parallel("x"),
+    "a branching that chooses nothing": { ...named("x"), kind: "decide", cases: new Map(), value: () => "none" },
+    "a loop that has nothing to do": { ...named("x"), kind: "while", condition: () => false, body: block() },
+    "a for-each without items": {
+      ...named("x"),
+      kind: "for-each",
+      items: () => [],
+      body: block(),
+      concurrency: 1,
+      onBranchFailure: "cancel",
+    },
+  };
+  it.each(Object.entries(later))(
+    "opens %s again that a turn had not come to where it goes back to",
+    async (_, node) => {
+      const { ran, step: note } = log();
+      let broken = true;
+      const undone = step("b", note("b"), { compensation: block(step("-b", note("-b"))) });
+      const last = step("last", () => (broken ? fails() : note("last")()));
+      const driver = new Driver(define(parallel("p", block(node), block(undone)), last)).start();
+      expect((await driver.run()).phase).toBe("failed");
+      broken = false;
+      driver.deliver({ kind: "retry" });
+      expect((await driver.run()).phase).toBe("completed");
+      expect(ran).toEqual(["b", "-b", "b", "last"]);
+    },
+  );
 });
