@@ -25,9 +25,10 @@ it.each(stores)(
     expect(figures.later.openFiles).toBeLessThanOrEqual(figures.earlier.openFiles + 2);
     expect(figures.later.resources).toBeLessThan(figures.earlier.resources + 20);
     expect(figures.later.bodiesLeftBehind).toBe(0);
-    // Retention deletes once a minute: a shorter run has not seen it at work.
+    // Events are kept for two minutes: a shorter run has not seen the store at rest.
     if (report.minutes >= 8) {
-      expect(highest(later, "stored")).toBeLessThan(highest(earlier, "stored") * 1.1);
+      // What retention deletes a few seconds later now and then is no growth.
+      expect(highest(later, "stored")).toBeLessThan(highest(earlier, "stored") * 1.1 + report.perSecond * 10);
       expect(highest(later, "storeBytes")).toBeLessThan(highest(earlier, "storeBytes") * 1.1 + MiB);
     }
   },

@@ -24,7 +24,7 @@ export interface SoakReport {
 
 const samples = 60;
 
-/** Retention deletes once a minute, so what is stored comes to rest after some; before that nothing is compared. */
+/** Retention keeps events for two minutes, so what is stored comes to rest after some; before that nothing is compared. */
 const warmUpMinutes = 3;
 
 /** Runs a constant load for so long, and measures the process that runs it. */
