@@ -187,3 +187,34 @@ describe("replay, where somebody", () => {
     expect(replayTurns(parent, turns)).toEqual([]);
   });
 });
+
+it("replay, where a turn was committed after it was decided, allows for that in what is made of the time", async () => {
+  const definition = workflow()
+    .then(nothing, (_, at) => ({ at: at.now, then: new Date(at.now + 1), text: new Date(at.now).toISOString() }))
+    .waitFor("never", "k", { asOf: "now" })
+    .build("times", 1);
+  const driver = new Driver(definition);
+  driver.now = Date.UTC(2030, 0);
+  await driver.start().run();
+  const turns = driver.journal.map(({ seq, text }) => ({ seq, at: driver.now + 70, entries: decodeEntries(text) }));
+  expect(replayTurns(definition, turns)).toEqual([]);
+  const late = turns.map((turn) => ({ ...turn, at: turn.at + 3_600_000 }));
+  expect(replayTurns(definition, late).map(({ seq }) => seq)).toEqual([0]);
+});
+
+it("replay, where a reminder was decided before its wait's deadline and committed after it, finds no difference", async () => {
+  const definition = workflow()
+    .waitFor("never", "k", { timeout: 100, remind: { every: 60, do: (b) => b.then(nothing) } })
+    .build("reminds", 1);
+  const driver = new Driver(definition).start();
+  await driver.run();
+  driver.now += 60;
+  await driver.run();
+  const turns = driver.journal.map(({ seq, text }) => ({
+    seq,
+    at: driver.now + (seq === 0 ? 0 : 70),
+    entries: decodeEntries(text),
+  }));
+  expect(turns.flatMap(({ entries }) => entries.map(({ kind }) => kind))).toContain("reminder-due");
+  expect(replayTurns(definition, turns)).toEqual([]);
+});

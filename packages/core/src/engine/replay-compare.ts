@@ -7,13 +7,16 @@ const toleranceMs = 2_000;
 /** Fields that hold a time, or a time and something else. */
 const times: ReadonlySet<string> = new Set(["dueAt", "until", "remindAt", "nextAt", "deadlineAt", "completedAt"]);
 
+/** What is from the year 2000 on, in milliseconds since the epoch, is taken for a time. */
+const earliest = Date.UTC(2000, 0);
+
 /** Whether what would be decided now is what the history has. `least` and `most`: with the shortest and longest pauses. */
 export function sameEntry(recorded: Entry, least: Entry, most: Entry): boolean {
   return same(recorded, least, most);
 }
 
 function same(recorded: unknown, least: unknown, most: unknown): boolean {
-  if (Object.is(recorded, least)) return true;
+  if (Object.is(recorded, least) || sameTime(recorded, least)) return true;
   if (!isRecord(recorded) || !isRecord(least))
     return plain(recorded) && plain(least) && encode(recorded) === encode(least);
   if (Array.isArray(recorded) !== Array.isArray(least)) return false;
@@ -31,6 +34,21 @@ function same(recorded: unknown, least: unknown, most: unknown): boolean {
   }
   return true;
 }
+
+/** Times that a definition's own functions have made of `at.now`, which is the time of the decision. */
+function sameTime(recorded: unknown, now: unknown): boolean {
+  const [one, other] = [timeOf(recorded), timeOf(now)];
+  return one !== undefined && other !== undefined && Math.abs(one - other) <= toleranceMs;
+}
+
+function timeOf(value: unknown): number | undefined {
+  if (typeof value === "number") return value >= earliest ? value : undefined;
+  if (value instanceof Date) return value.getTime();
+  if (typeof value !== "string" || !isoTime.test(value)) return undefined;
+  return Date.parse(value);
+}
+
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
 function between(recorded: unknown, least: unknown, most: unknown): boolean {
   if (typeof recorded !== "number" || typeof least !== "number" || typeof most !== "number") return false;

@@ -28,17 +28,16 @@ export function* candidatesFor(
   if (entry === undefined) return;
   const { at } = turn;
   for (const input of inputsFor(state, turn.entries, index, turns)) yield { input, now: at };
-  // Time: at the commit, or when the earliest was due that moved.
-  const due = dueAt(before, entry);
+  // Time: at the commit, or when what moved was due.
   yield { input: { kind: "due" }, now: at };
-  if (due !== undefined) yield { input: { kind: "due" }, now: due };
+  for (const due of dueTimes(before, entry)) yield { input: { kind: "due" }, now: due };
   yield { input: { kind: "continue" }, now: at };
 }
 
-function dueAt(state: WorkflowState, entry: Entry): number | undefined {
-  if (!("pointer" in entry)) return undefined;
-  const pointer = state.pointers.get(entry.pointer);
-  return pointer?.dueAt ?? pointer?.wait?.remindAt ?? undefined;
+/** A reminder and a deadline may both have passed by the commit, and not by the decision. */
+function dueTimes(state: WorkflowState, entry: Entry): readonly number[] {
+  const pointer = "pointer" in entry ? state.pointers.get(entry.pointer) : undefined;
+  return [pointer?.dueAt, pointer?.wait?.remindAt].filter((time) => typeof time === "number");
 }
 
 function* inputsFor(
