@@ -1,20 +1,15 @@
-import pg from "pg";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PostgresDatabase } from "../../../tests/services/postgres-database.ts";
 import { sharedPostgresIfAny } from "../../../tests/services/postgres.ts";
 import { Desk } from "./wfe.ts";
 
 const server = await sharedPostgresIfAny();
-const name = `wfe_cli_${process.pid}`;
-const url = server?.url.replace(/\/[^/]*$/, `/${name}`) ?? "";
 
 let desk: Desk;
 beforeEach(() => {
   desk = new Desk();
 });
 afterEach(() => desk.clear());
-afterAll(async () => {
-  if (server !== undefined) await onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-});
 
 const talking = `
 workflow:
@@ -30,7 +25,8 @@ workflow:
 
 describe.skipIf(server === undefined)("wfe on PostgreSQL", () => {
   it("follows what a step writes, while it runs in another process", async () => {
-    await onServer(`CREATE DATABASE ${name}`);
+    await using database = await PostgresDatabase.create(server!.url);
+    const { url } = database;
     desk.file("w.yaml", talking);
     const run = desk.start(["run", "w.yaml", "--id", "t", "--db", url]);
     await run.says("one");
@@ -42,10 +38,3 @@ describe.skipIf(server === undefined)("wfe on PostgreSQL", () => {
     expect(await desk.wfe("logs", "t", "--db", url)).toMatchObject({ code: 0, stdout: "one\ntwo\n" });
   });
 });
-
-async function onServer(statement: string): Promise<void> {
-  const client = new pg.Client(server?.url);
-  await client.connect();
-  await client.query(statement);
-  await client.end();
-}

@@ -5,6 +5,13 @@ import type { Connection, Row } from "./target.ts";
 
 /** Records which lock provider hosts use; see the contract. */
 export async function bindLockProvider({ store }: Open, name: string, lease: string | undefined): Promise<LockBinding> {
+  // Mostly nothing is to be changed. Under a lock, which waits for whoever changes it.
+  const [agreed] = await store.write(
+    store.shared,
+    "SELECT value FROM $s.wfe_meta WHERE name = 'lock' AND value = $1 FOR SHARE",
+    [name],
+  );
+  if (agreed !== undefined) return { name, leases: [] };
   const bind = async (connection: Connection): Promise<LockBinding> => {
     const run = (statement: string, values: readonly unknown[] = []): Promise<readonly Row[]> =>
       runStatement(connection, "statement", store.sql(statement), values);

@@ -82,12 +82,12 @@ export async function pull({ store }: Open, requests: readonly PullRequest[]): P
     [arrayOf(requests.map(({ run }) => run)), JSON.stringify(items)],
   );
   const signals = new Map(pulled?.heads);
-  const deliveries = Map.groupBy(pulled?.deliveries ?? [], ({ run }) => run);
+  const deliveries = unreadByRun(pulled?.deliveries ?? []);
   const streams = new Map(pulled?.streams?.map((stream) => [stream.place, stream]));
   let place = 0;
   return requests.map(({ run, streams: asked }) => ({
     signals: signals.get(run) ?? 0,
-    deliveries: deliveries.get(run)?.map(({ run: _, ...delivery }) => delivery) ?? [],
+    deliveries: deliveries.get(run) ?? [],
     events: asked.map(({ name, key }) => {
       const stream = streams.get(place++);
       if (stream === undefined) return { events: [], expiredThrough: 0, expiredAt: 0 };
@@ -95,4 +95,17 @@ export async function pull({ store }: Open, requests: readonly PullRequest[]): P
       return { events: (events ?? []).map((event) => ({ ...event, name, key })), expiredThrough, expiredAt };
     }),
   }));
+}
+
+/** The unread deliveries of each workflow, in order. */
+function unreadByRun(
+  stored: readonly (StoredDelivery & { readonly run: Run })[],
+): ReadonlyMap<Run, readonly StoredDelivery[]> {
+  const unread = new Map<Run, StoredDelivery[]>();
+  for (const { run, ...delivery } of stored) {
+    const known = unread.get(run);
+    if (known === undefined) unread.set(run, [delivery]);
+    else known.push(delivery);
+  }
+  return unread;
 }
