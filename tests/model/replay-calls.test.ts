@@ -190,10 +190,7 @@ describe("replay, where somebody", () => {
 
 it("replay, where a turn was committed after it was decided, allows for that in what is made of the time", async () => {
   const definition = workflow()
-    .then(
-      (_: unknown) => {},
-      (_, at) => ({ at: at.now, soon: new Date(at.now + 1), text: new Date(at.now).toISOString() }),
-    )
+    .then(nothing, (_, at) => ({ at: at.now, soon: new Date(at.now + 1), text: new Date(at.now).toISOString() }))
     .waitFor("never", "k", { asOf: "now" })
     .build("times", 1);
   const driver = new Driver(definition);
