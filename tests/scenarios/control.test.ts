@@ -212,6 +212,39 @@ describe.each(stores)("terminate on $name", (store) => {
     expect(ran).toEqual(["a", "a", "undo a"]);
   });
 
+  it("does not begin a workflow before its time, whatever is called meanwhile", async () => {
+    await using world = new World(store);
+    const definition = workflow<{ n: number }>()
+      .then((data: { n: number }) => data.n)
+      .as("seen")
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const start = async (id: string) => host.startWorkflow(definition, { n: 1 }, { id, delay: "1h" });
+    const [resumed, corrected, refused, skipped] = [
+      await start("resumed"),
+      await start("corrected"),
+      await start("refused"),
+      await start("skipped"),
+    ];
+    await (await host.suspendWorkflow(resumed.id)).applied();
+    expect(await resumed.get()).toMatchObject({ status: "suspended" });
+    await (await host.resumeWorkflow(resumed.id)).applied();
+    await (await host.setData(corrected.id, { n: 2 })).applied();
+    await expect((await host.retryWorkflow(refused.id)).applied()).rejects.toMatchObject({ code: "REFUSED" });
+    await expect((await host.skipStep(skipped.id, "step", 7)).applied()).rejects.toMatchObject({ code: "REFUSED" });
+    await world.clock.advance("59m");
+    for (const handle of [resumed, corrected, refused, skipped]) {
+      expect(await handle.get()).toMatchObject({ status: "waiting", steps: [{ status: "pending" }] });
+      const [wait] = (await host.explain(handle.id)).waitsFor;
+      expect(wait).toMatchObject({ kind: "time", text: "its start" });
+    }
+    await world.clock.advance("2m");
+    for (const handle of [resumed, refused, skipped]) expect(await handle.result()).toEqual({ n: 1, seen: 1 });
+    expect(await corrected.result()).toEqual({ n: 2, seen: 2 });
+    // Kept in what a replay makes of the journal.
+    expect((await host.history(resumed.id)).items.map(({ kind }) => kind)).toContain("start-time-came");
+  });
+
   it("ends a workflow that has not begun", async () => {
     await using world = new World(store);
     const { step, ran } = recorder();

@@ -53,14 +53,18 @@ export function decide(
 
 function decideInput(turn: Turn, input: Input): void {
   switch (input.kind) {
-    case "start":
+    case "start": {
+      const { identity, data, cursors, startAt } = input;
+      const early = startAt !== undefined && startAt > turn.now;
       turn.emit({
         kind: "workflow-started",
-        identity: input.identity,
-        data: input.data,
-        ...(input.cursors === undefined ? {} : { cursors: input.cursors }),
+        identity,
+        data,
+        ...(cursors === undefined ? {} : { cursors }),
+        ...(early ? { startAt } : {}),
       });
-      return advance(turn, rootBranch, null);
+      return early ? undefined : advance(turn, rootBranch, null);
+    }
     case "begin": {
       const pointer = turn.pointer(input.pointer);
       if (pointer?.status === "ready" && !pointer.begun)

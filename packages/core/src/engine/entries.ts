@@ -16,7 +16,10 @@ export type Entry =
       readonly identity: WorkflowIdentity;
       readonly data: unknown;
       readonly cursors?: Readonly<Record<string, number>>;
+      /** A call had come before it was to begin: its first step waits until then. */
+      readonly startAt?: number;
     }
+  | { readonly kind: "start-time-came" }
   | {
       readonly kind: "workflow-forked";
       readonly from: { readonly workflowId: string; readonly seq: number };

@@ -89,6 +89,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
         status: "open",
         scope: emptyScope,
         openBranches: 1,
+        dueAt: entry.startAt ?? null,
       });
       draft.setLine({ id: rootLine, cursors: entry.cursors ?? {} });
       draft.setBranch({
@@ -105,6 +106,8 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
         undoing: null,
       });
       return;
+    case "start-time-came":
+      return draft.changePointer(rootPointer, { dueAt: null });
     case "workflow-forked":
     case "workflow-retried":
       if (entry.kind === "workflow-forked") draft.identity = entry.identity;

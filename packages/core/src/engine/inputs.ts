@@ -10,6 +10,8 @@ export type Input =
       readonly identity: WorkflowIdentity;
       readonly data: unknown;
       readonly cursors?: Readonly<Record<string, number>>;
+      /** Not to begin before, though calls for it are read. */
+      readonly startAt?: number;
     }
   /** A step with `onCrash` other than `"retry"` is about to run. */
   | { readonly kind: "begin"; readonly pointer: number }

@@ -58,9 +58,10 @@ function leaveBehind(turn: Turn, { state, frozen }: RetryBase): void {
 function goOnAt(turn: Turn, base: RetryBase, id: number, { actor }: GoingBack): void {
   const pointer = turn.pointer(id);
   if (pointer === undefined) return;
+  const waitsForStart = id === rootPointer && pointer.dueAt !== null;
   // It was in the middle of a turn: what came next on these branches has not been opened.
   for (const { id: branch, at } of turn.draft.branchesOf(id))
-    if (at === null) turn.later(() => advance(turn, branch, base.last.get(branch) ?? null));
+    if (at === null && !waitsForStart) turn.later(() => advance(turn, branch, base.last.get(branch) ?? null));
   // Its undoing had failed for good, and the workflow was ended all the same.
   if (repeatUndo(turn, pointer) || id === rootPointer) return;
   if (pointer.status === "waiting" && pointer.child !== null && base.awaits !== id)

@@ -54,6 +54,7 @@ function* inputsFor(
         identity: entry.identity,
         data: entry.data,
         ...(entry.cursors === undefined ? {} : { cursors: entry.cursors }),
+        ...(entry.startAt === undefined ? {} : { startAt: entry.startAt }),
       };
       return;
     case "step-begun":

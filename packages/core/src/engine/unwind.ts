@@ -82,6 +82,7 @@ class Unwinding {
       case "item-set":
         this.#corrected = true;
         return applyEntry(this.#draft, entry, address);
+      case "start-time-came":
       case "taken-over":
       case "attempts-abandoned":
       case "attempt-lost":

@@ -1,5 +1,7 @@
 import type { NodeKind } from "../../definition/nodes.ts";
+import { advance } from "../flow.ts";
 import { finalize } from "../root.ts";
+import { rootBranch } from "../state.ts";
 import { branching } from "./branching.ts";
 import { child } from "./child.ts";
 import { ending, failing } from "./ending.ts";
@@ -17,7 +19,11 @@ const workflow: KindHandler<"workflow"> = {
   open: () => undefined,
   branchDone: (turn) => finalize(turn, { kind: "completed", output: undefined }),
   toleratesFailure: () => false,
-  due: () => undefined,
+  /** It was to begin at this time. */
+  due(turn) {
+    turn.emit({ kind: "start-time-came" });
+    turn.later(() => advance(turn, rootBranch, null));
+  },
 };
 
 /** By kind. A function, since these files and the flow import each other. */

@@ -307,7 +307,10 @@ function placeOf(step: string, item: readonly number[]): string {
 
 function waitOf(state: WorkflowState, pointer: Pointer, { errors }: JournalFacts): ExplainedWait | undefined {
   const { id, step, status, kind, wait, child, dueAt, attempt } = pointer;
-  if (id === rootPointer) return undefined;
+  if (id === rootPointer) {
+    const start = { kind: "time", stepId: undefined, item: [], until: dueAt ?? undefined, text: "its start" } as const;
+    return dueAt === null ? undefined : start;
+  }
   const item = indexesAround(state, pointer.branch);
   const where = placeOf(step, item);
   const at = { stepId: step, item, until: wait?.until ?? dueAt ?? undefined };

@@ -160,11 +160,17 @@ export class Intake implements CommitSource {
     let inputs: readonly Input[];
     try {
       const start = decodeStartRecord(row.startText);
-      const { data, cursors, startAt = 0 } = start;
+      const { data, cursors, startAt } = start;
       const { telemetry, engineNow } = this.#context.core;
-      telemetry?.queued(Math.max(0, engineNow() - Math.max(row.createdAt, startAt)));
+      telemetry?.queued(Math.max(0, engineNow() - Math.max(row.createdAt, startAt ?? 0)));
       inputs = [
-        { kind: "start", identity: identityOf(row, start), data, ...(cursors === undefined ? {} : { cursors }) },
+        {
+          kind: "start",
+          identity: identityOf(row, start),
+          data,
+          ...(cursors === undefined ? {} : { cursors }),
+          ...(startAt === undefined ? {} : { startAt }),
+        },
       ];
     } catch (error) {
       return this.#unreadable(error);
