@@ -1,5 +1,6 @@
 import type { ClaimRequest, DefinitionRef, Run, StoreHint, Timer } from "@wfe/core/providers";
-import { isSomethingDue } from "./due.ts";
+import { lookForDue } from "./due.ts";
+import { DueSince } from "./due-since.ts";
 import { Listeners } from "./listeners.ts";
 import type { Store } from "./store.ts";
 import type { ListeningConnection } from "./target.ts";
@@ -32,6 +33,8 @@ export class Hints {
   readonly queue: Listeners<void> = new Listeners();
   /** Called when another process may have changed something. */
   readonly foreign: Listeners<void> = new Listeners();
+
+  readonly dueSince: DueSince = new DueSince();
 
   /** Woken here, and elsewhere: who has another queue passes on the former. */
   readonly #own: Set<Run> = new Set();
@@ -114,7 +117,9 @@ export class Hints {
     this.foreign.tell();
     if (this.store.size + this.queue.size === 0) return;
     try {
-      if (await isSomethingDue(store, [...this.#definitions.values()], [...this.#leases])) this.changed();
+      const { isSomething, since } = await lookForDue(store, [...this.#definitions.values()], [...this.#leases]);
+      if (since !== null) this.dueSince.saw(since);
+      if (isSomething) this.changed();
     } catch {
       // Hosts look for themselves too, if not as often.
     }

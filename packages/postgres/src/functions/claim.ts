@@ -4,7 +4,7 @@ import { rowJoins, selectClaimed } from "../rows.ts";
 const pointMs = 60_000;
 
 const isDue = "owner IS NULL AND due_at IS NOT NULL AND due_at <= v_now";
-const isFree = "owner IS NULL AND due_at IS NOT NULL";
+const isFree = "owner IS NULL AND due_at IS NOT NULL AND due_at >= p_since";
 /** The same as `isDue`, of rows that are known by their number: said so that no index over what is due is gone through for them. */
 const isDueItself = "num_nulls(owner) = 1 AND due_at <= v_now";
 const inOrder = "ORDER BY namespace, priority, due_at LIMIT 1";
@@ -21,15 +21,17 @@ const ranked = (candidates: string): string => `
  * priority) are looked at: in a lane the order of claiming is that of the due times, so they are all that a claim can take,
  * however many wait behind them. Of more lanes than `p_lanes` some are looked at, from the namespace `p_from` on.
  *
- * Gives `{rows, stopped}`: the namespace at which the next claim should go on, or null.
+ * `p_since`: nothing is looked for that was due before. Gives `{rows, stopped, left}`: the namespace at which the next claim should
+ * go on, or null; the time before which nothing is left that is due, or null where `p_runs` were asked for.
  */
 export const claim: string = `
 CREATE FUNCTION $s.wfe_claim(p_now bigint, p_lock_ms integer, p_lease text, p_limit integer, p_ids text[], p_versions bigint[],
-  p_format integer, p_runs bigint[], p_lanes integer, p_from text) RETURNS json LANGUAGE plpgsql $plans AS $body$
+  p_format integer, p_runs bigint[], p_lanes integer, p_from text, p_since bigint) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint := $s.wfe_now(p_now);
   v_definitions bigint[];
   v_oldest bigint[];
+  v_left bigint;
   v_ranked bigint[];
   v_taken bigint[] := '{}';
   v_some bigint[];
@@ -50,16 +52,25 @@ BEGIN
   ELSE
     SELECT array_agg(run) INTO v_oldest FROM (
       SELECT w.run FROM unnest(v_definitions) AS d (definition) CROSS JOIN LATERAL (
-        SELECT run FROM $s.wfe_workflows o WHERE o.definition = d.definition AND ${isDue} ORDER BY due_at LIMIT p_limit + 1
+        SELECT run FROM $s.wfe_workflows o WHERE o.definition = d.definition AND ${isDue} AND due_at >= p_since
+        ORDER BY due_at LIMIT p_limit + 1
       ) w LIMIT p_limit + 1
     ) oldest;
     IF coalesce(array_length(v_oldest, 1), 0) <= p_limit THEN
+      v_left := v_now;
       v_ranked := (${ranked(
         "SELECT run, namespace, priority, due_at FROM $s.wfe_workflows WHERE run = ANY (v_oldest)",
       )});
+    ELSE
+      v_left := (
+        SELECT min(w.due_at) FROM unnest(v_definitions) AS d (definition) CROSS JOIN LATERAL (
+          SELECT due_at FROM $s.wfe_workflows o WHERE o.definition = d.definition AND ${isDue} AND due_at >= p_since
+          ORDER BY due_at LIMIT 1
+        ) w
+      );
     END IF;
   END IF;
-  IF p_runs IS NULL AND v_oldest IS NULL THEN RETURN NULL; END IF;
+  IF p_runs IS NULL AND v_oldest IS NULL THEN RETURN json_build_object('left', v_left); END IF;
   IF v_ranked IS NULL AND p_runs IS NOT NULL THEN RETURN NULL; END IF;
 
   PERFORM $s.wfe_begin(p_lock_ms);
@@ -69,7 +80,7 @@ BEGIN
     SELECT json_agg(l), min(namespace) FILTER (WHERE place = p_lanes) INTO v_lanes, v_stopped FROM (
       SELECT l.definition, l.namespace, l.priority, l.due_at, row_number() OVER (PARTITION BY l.definition) AS place
       FROM unnest(v_definitions) AS d (definition) CROSS JOIN LATERAL (
-        SELECT * FROM $s.wfe_lanes(d.definition, p_from, p_lanes)
+        SELECT * FROM $s.wfe_lanes(d.definition, p_from, p_since, p_lanes)
       ) l
     ) l;
     v_depth := p_limit;
@@ -79,7 +90,7 @@ BEGIN
         CROSS JOIN LATERAL (
           SELECT run, namespace, priority, due_at FROM $s.wfe_workflows w
           WHERE w.definition = l.definition AND w.namespace = l.namespace AND w.priority = l.priority AND ${isDue}
-          ORDER BY due_at LIMIT v_depth
+            AND due_at >= p_since ORDER BY due_at LIMIT v_depth
         ) w
         WHERE l.due_at <= v_now
       )
@@ -94,7 +105,7 @@ BEGIN
       v_taken := v_taken || $s.wfe_take(v_now, p_lease, p_limit - coalesce(array_length(v_taken, 1), 0), v_oldest);
     END IF;
   END IF;
-  RETURN json_build_object('stopped', v_stopped, 'rows', (
+  RETURN json_build_object('stopped', v_stopped, 'left', v_left, 'rows', (
     SELECT json_agg(claimed) FROM (
       SELECT ${selectClaimed} FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
       ${rowJoins} ORDER BY taken.place
@@ -122,9 +133,12 @@ BEGIN
 END
 $body$`;
 
-/** The first lanes that have free workflows, with the due time of their first: a look-up each, past all that is in them. */
+/**
+ * The first lanes that have free workflows, with the due time of their first: a look-up each, past all that is in them. What was
+ * due before `p_since` does not count.
+ */
 export const lanes: string = `
-CREATE FUNCTION $s.wfe_lanes(p_definition bigint, p_from text, p_limit integer)
+CREATE FUNCTION $s.wfe_lanes(p_definition bigint, p_from text, p_since bigint, p_limit integer)
 RETURNS TABLE (definition bigint, namespace text, priority integer, due_at bigint) LANGUAGE plpgsql $plans AS $body$
 #variable_conflict use_column
 BEGIN
