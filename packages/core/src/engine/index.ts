@@ -9,7 +9,7 @@ export { forkState } from "./repair.ts";
 export { findRetryBase } from "./retry-base.ts";
 export { decodeEntries, decodeState, encodeEntries } from "./records.ts";
 export type { Pointer, WorkflowIdentity, WorkflowState } from "./state.ts";
-export { emptySummary, shownSteps, stepsOf, summarize } from "./step-summary.ts";
+export { emptySummary, shownSteps, summarize } from "./step-summary.ts";
 export type { StepStatus, StepSummary, StepView } from "./step-summary.ts";
 export { reviveError, storeError } from "./stored-error.ts";
 export type { StoredError } from "./stored-error.ts";

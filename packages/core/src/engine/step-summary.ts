@@ -42,10 +42,6 @@ export function copySummary(summary: StepSummary): StepSummary {
   return copied;
 }
 
-export function stepsOf(summary: StepSummary): readonly StepView[] {
-  return [...copySummary(summary).values()];
-}
-
 /**
  * The steps that were reached. Nothing runs in a workflow that has ended: where an undoing failed, or the workflow was ended in the
  * middle of one, its journal does not tell of what stands still. What is around the undoing has failed, all else was stopped.

@@ -1,5 +1,5 @@
 import { FactsReader, indexesAround, type JournalFacts } from "../../engine/failures.ts";
-import { decodeEntries, isFinal, reviveError, stepsOf, type Entry, type StoredError } from "../../engine/index.ts";
+import { decodeEntries, isFinal, reviveError, type Entry, type StoredError } from "../../engine/index.ts";
 import { executionId, rootPointer, type Pointer, type WaitStream, type WorkflowState } from "../../engine/state.ts";
 import { WorkflowNotFoundError } from "../../errors.ts";
 import type { WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
@@ -93,11 +93,6 @@ async function tell(
   const parentId = begun ? state.identity.parent?.workflowId : decodeStartRecord(row.startText).parentId;
   const parent = parentId === undefined ? undefined : await shared.store.find({ namespace, id: parentId });
   const actions = actionsOf(id, state, facts, failures, parent);
-  const steps = { completed: 0, failed: 0 };
-  for (const { status, runs } of stepsOf(folded.summary)) {
-    if (status === "completed") steps.completed += runs;
-    if (status === "failed") steps.failed += 1;
-  }
   const explanation = {
     id,
     definitionId: row.definitionId,
