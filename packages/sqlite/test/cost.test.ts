@@ -122,7 +122,7 @@ describe("purge", () => {
     for (let seq = 0; seq < 5_000; seq += 1) {
       await store.commit([turn(run, seq, seq % 4 === 0 ? { deliver: [delivery(run, { exempt: true })] } : {})]);
     }
-    await store.commit([turn(run, 5_000, { row: row({ status: "completed", completedAt: 1 }) })]);
+    await store.commit([turn(run, 5_000, { row: row({ status: "completed", completedAt: 1, notedSignals: 5_000 }) })]);
     const bounds = { workflowsBefore: 2, limit: 10 };
     const purged = store.purge(bounds);
     const [created] = await store.create([workflow({ id })]);
