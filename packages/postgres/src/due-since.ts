@@ -4,7 +4,7 @@ import type { DefinitionRef } from "@wfe/core/providers";
  * What becomes due is due from then on, and is seen when it has been committed: so long may that take, and so far may the clocks of
  * hosts be apart, before it is found by looking at everything.
  */
-const marginMs = 10_000;
+const marginMs = 1_000;
 /** At least so often a claim looks at everything. */
 const wholeEveryMs = 30_000;
 

@@ -7,7 +7,7 @@ import { log } from "./functions/logs.ts";
  * table was empty would read all of it when it has a million rows.
  */
 const plans =
-  "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off";
+  "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET max_parallel_workers_per_gather = 0 SET plan_cache_mode = force_generic_plan SET jit = off";
 
 /** The schema, version by version. Never change one that was released: add the next. */
 export function migrationsOf(schema: string): readonly Migration[] {
