@@ -24,13 +24,13 @@ const apart = [
 
 // Scenarios on the stores that need servers, and on mixes of stores: a share each time, and all of them with the long tests.
 const mixes = { testTimeout: 60_000, env: { WFE_STORES: "mixes" } };
-const mixesShare = ["tests/scenarios/hosts.test.ts"];
+const mixesShare = ["tests/scenarios/{nested,transactions}.test.ts"];
 
 export default defineConfig({
   test: {
     pool: "forks",
-    // All cores: many tests wait for processes. By default one would be left free, of two.
-    maxWorkers: availableParallelism(),
+    // One more than there are cores, since many tests wait for processes. By default one core would be left free, of two.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         ...shared,

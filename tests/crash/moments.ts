@@ -17,7 +17,7 @@ const undone = { price: 99 };
 /** Each named point of a turn's way, before and after the store has done it; every kind of point has one that is not `long`. */
 export const cases: readonly Case[] = [
   { title: "before its lease is opened", kind: "chain", call: "openLease", when: "before", long: true },
-  { title: "after its lease is opened", kind: "chain", call: "openLease", when: "after" },
+  { title: "after its lease is opened", kind: "chain", call: "openLease", when: "after", long: true },
   { title: "while a heartbeat is stored", kind: "timers", call: "renewLeases", when: "after", long: true },
   { title: "before a claim", kind: "chain", call: "claim", when: "before", long: true },
   { title: "after a claim that it has not heard of", kind: "chain", call: "claim", when: "after" },
@@ -85,9 +85,23 @@ export const cases: readonly Case[] = [
     saying: "timer-set",
     long: true,
   },
-  { title: "after a timer is stored", kind: "timers", call: "commit", when: "after", saying: "timer-set" },
-  { title: "before a time-out is stored", kind: "timers", call: "commit", when: "before", saying: "wait-timed-out" },
-  { title: "before a workflow is parked", kind: "events", call: "commit", when: "before", doing: "parking" },
+  { title: "after a timer is stored", kind: "timers", call: "commit", when: "after", saying: "timer-set", long: true },
+  {
+    title: "before a time-out is stored",
+    kind: "timers",
+    call: "commit",
+    when: "before",
+    saying: "wait-timed-out",
+    long: true,
+  },
+  {
+    title: "before a workflow is parked",
+    kind: "events",
+    call: "commit",
+    when: "before",
+    doing: "parking",
+    long: true,
+  },
   { title: "while a workflow is parked", kind: "events", call: "commit", when: "after", doing: "parking" },
   {
     title: "before a subscription is stored",
@@ -97,7 +111,14 @@ export const cases: readonly Case[] = [
     doing: "subscribe",
     long: true,
   },
-  { title: "before an event is consumed", kind: "events", call: "commit", when: "before", saying: "event-consumed" },
+  {
+    title: "before an event is consumed",
+    kind: "events",
+    call: "commit",
+    when: "before",
+    saying: "event-consumed",
+    long: true,
+  },
   { title: "after an event is consumed", kind: "events", call: "commit", when: "after", saying: "event-consumed" },
   {
     title: "before its children are stored",
@@ -114,6 +135,7 @@ export const cases: readonly Case[] = [
     call: "commit",
     when: "before",
     doing: "deliver",
+    long: true,
   },
   {
     title: "after a child's end is told to its parent",
@@ -166,6 +188,7 @@ export const cases: readonly Case[] = [
     when: "after",
     saying: "undo-completed",
     nth: 1,
+    long: true,
   },
   {
     title: "when a saga has been undone",
@@ -192,6 +215,7 @@ export const cases: readonly Case[] = [
     call: "commit",
     when: "after",
     doing: "checkpoint",
+    long: true,
   },
   { title: "before the end is stored", kind: "graph", call: "commit", when: "before", saying: "workflow-completed" },
   {
@@ -202,7 +226,7 @@ export const cases: readonly Case[] = [
     saying: "workflow-completed",
     long: true,
   },
-  { title: "before a start is stored", kind: "chain", by: "starter", call: "create", when: "before" },
+  { title: "before a start is stored", kind: "chain", by: "starter", call: "create", when: "before", long: true },
   {
     title: "after a start that its caller has not heard of",
     kind: "chain",
@@ -210,7 +234,7 @@ export const cases: readonly Case[] = [
     call: "create",
     when: "after",
   },
-  { title: "before an event is stored", kind: "events", by: "publisher", call: "publish", when: "before" },
+  { title: "before an event is stored", kind: "events", by: "publisher", call: "publish", when: "before", long: true },
   {
     title: "after an event is stored that its publisher has not heard of",
     kind: "events",

@@ -5,8 +5,8 @@ import { expectedReads } from "./program.ts";
 
 /** Interleavings on each store, and how many of them share their hosts. The long tests play 10,000. */
 const shares: Record<string, { readonly worlds: number; readonly readers: number }> = {
-  memory: { worlds: 40, readers: 50 },
-  sqlite: { worlds: 5, readers: 40 },
+  memory: { worlds: 20, readers: 50 },
+  sqlite: { worlds: 3, readers: 40 },
 };
 
 /** One that is to be played again: the seed that a failure printed. */

@@ -9,7 +9,7 @@ import { postgres } from "@wfe/postgres";
 import { sqlite } from "@wfe/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { expectEqual, killedUnderLoad } from "../search/killed.ts";
-import { shortOne } from "../search/load.ts";
+import { caughtUp, shortOne, throughput } from "../search/load.ts";
 import { quiet } from "../search/places.ts";
 import { findOpenSearch } from "../services/opensearch.ts";
 import { PostgresSchemas } from "../services/postgres-schemas.ts";
@@ -70,4 +70,28 @@ describe.skipIf(!available)("with a real OpenSearch", async () => {
     await expectEqual(host, node, "killed");
     await host.stop();
   }, 1_800_000);
+
+  it("starts while OpenSearch is down, and fills it again when it comes back empty", async () => {
+    const make = (): WorkflowHost =>
+      new WorkflowHost({
+        providers: [sqlite(join(folder, "wiped.db")), opensearch(node.url, { index: "wiped", requestTimeout: "2s" })],
+        workflows: [shortOne],
+        log: quiet,
+      });
+    await node.start();
+    const first = make();
+    await first.start();
+    await throughput(first, "one", 200);
+    await caughtUp(first, 30_000);
+    await first.stop();
+    await node.stop();
+    const second = make();
+    await second.start();
+    await throughput(second, "two", 200);
+    await node.start();
+    await node.request("DELETE", "/wiped-*");
+    await caughtUp(second, 60_000);
+    await expectEqual(second, node, "wiped");
+    await second.stop();
+  }, 120_000);
 });

@@ -7,7 +7,7 @@ import { sqlite } from "@wfe/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { findOpenSearch } from "../services/opensearch.ts";
 import { expectEqual, killedUnderLoad } from "./killed.ts";
-import { caughtUp, shortOne, throughput } from "./load.ts";
+import { shortOne } from "./load.ts";
 import { quiet } from "./places.ts";
 
 const { available, service } = await findOpenSearch();
@@ -34,23 +34,5 @@ describe.skipIf(!available)("a host with SQLite and a real OpenSearch", async ()
     expect(await killedUnderLoad(host, server, { rounds: 1, forMs: 1_000 })).toBeGreaterThan(0.6);
     await expectEqual(host, server, "killed");
     await host.stop();
-  }, 120_000);
-
-  it("starts while OpenSearch is down, and fills it again when it comes back empty", async () => {
-    await server.start();
-    const first = make("wiped");
-    await first.start();
-    await throughput(first, "one", 200);
-    await caughtUp(first, 30_000);
-    await first.stop();
-    await server.stop();
-    const second = make("wiped");
-    await second.start();
-    await throughput(second, "two", 200);
-    await server.start();
-    await server.request("DELETE", "/wiped-*");
-    await caughtUp(second, 60_000);
-    await expectEqual(second, server, "wiped");
-    await second.stop();
   }, 120_000);
 });

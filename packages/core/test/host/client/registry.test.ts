@@ -56,7 +56,7 @@ describe("the registry", () => {
     expect(missing("order", 2)).toMatchObject({ code: "DEFINITION_NOT_FOUND", definitionId: "order", version: 2 });
     expect(missing("something else").message).toContain("There is `order`, `refund`");
     expect(missing("something else").message).not.toContain("did you mean");
-    expect(() => registry().require("order", undefined)).toThrow("pass definitions in `workflows`");
+    expect(() => registry().require("order", undefined)).toThrow("definitions in `workflows`");
   });
 
   it("takes a definition that is not registered from a client only", () => {
