@@ -15,16 +15,16 @@ const testTimeout = 30_000;
 // Most files share a process, one after the other, and load what they test once: that is a third of their time.
 const isolate = false;
 
-// Those that start servers, end what they share with one another, or measure have a process of their own.
+// Those that start servers, end what they share with one another, measure or take long have a process of their own, and come first.
 const apart = [
   "packages/{postgres,valkey,opensearch,otel}/test/**/*.test.ts",
   "packages/cli/test/postgres.test.ts",
-  "tests/{crash,examples,fleet,performance,search}/**/*.test.ts",
+  "tests/{crash,examples,fleet,performance,search,simulator,types}/**/*.test.ts",
 ];
 
 // Scenarios on the stores that need servers, and on mixes of stores: a share each time, and all of them with the long tests.
 const mixes = { testTimeout: 60_000, env: { WFE_STORES: "mixes" } };
-const mixesShare = ["tests/scenarios/{nested,transactions}.test.ts"];
+const mixesShare = ["tests/scenarios/transactions.test.ts"];
 
 export default defineConfig({
   test: {

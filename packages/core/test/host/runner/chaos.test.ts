@@ -6,7 +6,7 @@ import { child, define, delay, forEach, parallel, retry, saga, step, wait, while
 import { faulty, type Fault, type Faulty } from "./faulty.ts";
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const seeds = Number(process.env["WFE_CHAOS_SEEDS"] ?? 3);
+const seeds = Number(process.env["WFE_CHAOS_SEEDS"] ?? 2);
 const first = Number(process.env["WFE_CHAOS_FIRST"] ?? 1);
 
 /** Hosts come and go, by `stop` and by death; the store fails before and after calls; events come at any time. */
