@@ -157,8 +157,11 @@ export class FactsReader {
           this.#opened.set(id, { ...one, step: entry.steps?.[one.step] ?? one.step });
         break;
       case "workflow-failed":
+        this.#ending ??= before;
+        break;
       case "workflow-terminated":
         this.#ending ??= before;
+        if (entry.error !== undefined) this.#terminatedBy(entry.error);
         break;
       default:
     }
@@ -226,6 +229,12 @@ export class FactsReader {
     const { error } = entry.ending as { readonly error?: StoredError };
     const byError = this.#lastOf.get(error?.stepId ?? "") ?? (how === "failed" ? undefined : this.#latest);
     this.#causes = causes.length > 0 ? causes : byError === undefined ? [] : [byError];
+  }
+
+  /** An undoing that fails may end the workflow where it stands, with no word about what it ends. */
+  #terminatedBy({ stepId }: StoredError): void {
+    const cause = this.#lastOf.get(stepId ?? "") ?? this.#latest;
+    if (this.#causes.length === 0 && cause !== undefined) this.#causes = [cause];
   }
 
   /** What stands ready to run again is as if it had been opened there. */

@@ -120,7 +120,8 @@ function undoneScopes({ undone, causes, opened }: JournalFacts): readonly Undone
   const undoneSagas = new Set(undone.map(({ saga }) => saga));
   for (const { saga, around, pointer } of undone) {
     const involved = [saga, ...around].filter(
-      (one) => undoneSagas.has(one) && (whole || causes.some((cause) => cause.around.includes(one))),
+      (one) =>
+        undoneSagas.has(one) && (whole || causes.some((cause) => cause.pointer === one || cause.around.includes(one))),
     );
     const outermost = involved.at(-1);
     const at = opened.get(pointer);
@@ -212,7 +213,8 @@ function withUndone(
   const around = (pointer: number): readonly number[] =>
     causes.find((cause) => cause.pointer === pointer)?.around ?? opened.get(pointer)?.around ?? [];
   const lifted = cuts.map((cut): PlannedCut => {
-    const scope = undone.find(({ saga }) => saga !== cut.pointer && around(cut.pointer).includes(saga));
+    // A saga that failed by itself and was undone begins again too, unless its cut says already where.
+    const scope = undone.find(({ saga }) => (saga === cut.pointer ? !cut.renew : around(cut.pointer).includes(saga)));
     return scope === undefined ? cut : { ...cut, pointer: scope.saga, at: scope.at, renew: true };
   });
   return lifted.filter(

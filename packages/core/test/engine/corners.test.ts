@@ -508,4 +508,21 @@ describe("what random schedules found", () => {
       expect(ran).toEqual(["b", "-b", "b", "last"]);
     },
   );
+
+  it("repeats a compensation that ended the workflow, and begins its saga again once that is undone", async () => {
+    const { ran, failing, step: note } = log();
+    const inner: SagaNode = { ...named("inner"), kind: "saga", body: block(step("a", failing("a", 1))) };
+    const undo = step("undo", failing("undo", 2), { onError: "terminate" });
+    const outer: SagaNode = { ...named("outer"), kind: "saga", body: block(inner), compensation: block(undo) };
+    const driver = new Driver(define(outer, step("last", note("last")))).start();
+    expect((await driver.run()).phase).toBe("terminated");
+    driver.deliver({ kind: "retry" });
+    expect((await driver.run()).phase).toBe("terminated");
+    driver.deliver({ kind: "retry" });
+    expect((await driver.run()).phase).toBe("failed");
+    expect(ran).toEqual(["a", "undo", "undo", "undo"]);
+    driver.deliver({ kind: "retry" });
+    expect((await driver.run()).phase).toBe("completed");
+    expect(ran.slice(4)).toEqual(["a", "last"]);
+  });
 });

@@ -95,7 +95,11 @@ class UndoAudit {
     this.#logs.clear();
     this.#midway.clear();
     for (const { id, scope } of pointers.values()) {
-      if (scope?.walk != null) this.#midway.add(id);
+      if (scope?.walk != null) {
+        // What its chain names is what it is undoing: none of that is left when it begins again.
+        this.#midway.add(id);
+        continue;
+      }
       const left = new Set((scope?.void ?? []).map(placeOf));
       const log: Logged[] = [];
       let at = scope?.undo == null ? undefined : this.#byPlace.get(placeOf(scope.undo));
