@@ -175,9 +175,10 @@ export function postgresPersistence(
       const { store } = opened();
       const freed = await store.writeJson<Run[]>(
         store.shared,
-        // Chosen once, not anew for each row that a plan may ask about.
+        // Chosen once, not anew for each row that a plan may ask about. What its owner is still writing, frozen perhaps, is freed
+        // by a later call: nothing else waits for that.
         `WITH chosen AS MATERIALIZED (
-          SELECT run FROM $s.wfe_workflows WHERE owner = ANY ($2::text[]) ORDER BY run LIMIT $3::bigint FOR NO KEY UPDATE
+          SELECT run FROM $s.wfe_workflows WHERE owner = ANY ($2::text[]) ORDER BY run LIMIT $3::bigint FOR NO KEY UPDATE SKIP LOCKED
         ), freed AS (
           UPDATE $s.wfe_workflows SET claim = claim + 1, orphaned = claim + 1, owner = NULL, due_at = $s.wfe_now($1::bigint)
           WHERE run IN (SELECT run FROM chosen) RETURNING run

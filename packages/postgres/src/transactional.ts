@@ -69,7 +69,7 @@ async function judge({ store }: Open, { run, seq }: TransactionalTurn): Promise<
 async function runBody(open: Open, connection: Connection, item: TransactionalTurn): Promise<CommitResult> {
   const mark = open.store.runtime.randomId();
   // Of the transaction alone: where the body has ended it, the mark is gone.
-  await runStatement(connection, "statement", "SELECT set_config('wfe.mark', $1, true)", [mark]);
+  await runStatement(connection, "statement", beginBody, [mark]);
   let turn: TurnCommit;
   try {
     turn = await item.execute(connection.tx);
@@ -91,6 +91,10 @@ async function runBody(open: Open, connection: Connection, item: TransactionalTu
   if (result.outcome !== "applied") throw new Undo(result);
   return result;
 }
+
+/** What a body locks is free again half a minute after its machine has lost power, and not when TCP gives up after two hours. */
+const beginBody = `SELECT set_config('wfe.mark', $1, true), set_config('tcp_keepalives_idle', '10', true),
+  set_config('tcp_keepalives_interval', '5', true), set_config('tcp_keepalives_count', '4', true)`;
 
 const endedText =
   "the step ended the transaction that it shares with its result: leave COMMIT and ROLLBACK out of it. What it wrote before a COMMIT is stored, its result is not: mend that, then `retryWorkflow` or `skipStep`";

@@ -53,10 +53,12 @@ export async function zombies(options: {
   const changed: string[] = [];
   let aborted = 0;
   let frozenInWrites = 0;
-  let current = await Child.spawn(script, given);
+  // One that stays frozen after a failure would keep its locks, and nobody could remove the store.
+  await using processes = new AsyncDisposableStack();
+  let current = processes.use(await Child.spawn(script, given));
   await current.call("start");
   for (let round = 0; round < options.zombies; round += 1) {
-    const next = Child.begin(script, given);
+    const next = processes.use(Child.begin(script, given));
     const ids = Array.from({ length: heldAtOnce }, (_, n) => `held-${round}-${n}`);
     for (const id of ids) await start(id, held);
     const zombie = current;

@@ -124,7 +124,7 @@ export interface PersistenceProvider {
 
   /**
    * Frees what dead leases own: raises `claim`, clears the owner, marks the row as taken from a dead host, makes it due now.
-   * At most `limit` rows; gives how many. Only for leases that a `LockProvider` has said are dead.
+   * At most `limit` rows, without those that somebody is writing at the moment; gives how many. Only for leases that a `LockProvider` has said are dead.
    */
   orphan(leases: readonly string[], limit: number): Promise<number>;
 

@@ -104,6 +104,10 @@ BEGIN
   ELSIF current_setting('wfe.mark', true) IS DISTINCT FROM p_mark THEN
     -- The body of the step has ended the transaction that its result was to be part of.
     RAISE EXCEPTION 'the transaction was ended' USING ERRCODE = 'WFE02';
+  ELSE
+    PERFORM set_config('lock_timeout', p_lock_ms::text, true);
+    -- From here on it locks the workflow, and all that is to come is the COMMIT: who is silent now is frozen, or gone.
+    PERFORM set_config('idle_in_transaction_session_timeout', '5000', true);
   END IF;
 
   IF p_rest IS NOT NULL AND p_rest -> 'subscribe' IS NOT NULL THEN
