@@ -13,8 +13,8 @@ describe.skipIf(server === undefined)(
       const schema = schemas.take();
       const frozen = frozenAtCommit();
       const heir = await opened(url, schema);
-    const sick = await opened(frozen.pool, schema);
-        const [stuck, free] = await sick.persistence!.create([workflow(), workflow()]);
+      const sick = await opened(frozen.pool, schema);
+      const [stuck, free] = await sick.persistence!.create([workflow(), workflow()]);
       const claimed = await sick.persistence!.claim({ lease: "sick", limit: 2, definitions: [definition], format: 1 });
       expect(claimed).toHaveLength(2);
       const committed = sick.persistence!.commit([
