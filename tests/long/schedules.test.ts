@@ -16,11 +16,14 @@ it(
   async () => {
     const begunAt = performance.now();
     let toldAt = begunAt;
+    let told = 0;
     const totals = await runSchedules({
       first,
       count: longRun.schedules,
       processes,
       onProgress: ({ schedules, failures }) => {
+        // At once: a run of an hour may not live to tell.
+        for (; told < failures.length; told += 1) console.log(failures[told]?.story);
         if (performance.now() - toldAt < tellEveryMs) return;
         toldAt = performance.now();
         const perSecond = (schedules / (toldAt - begunAt)) * 1_000;
