@@ -68,6 +68,22 @@ describe.each(stores)("timers on $name", (store) => {
     });
   });
 
+  it("keep whole milliseconds, and no time after the last date", async () => {
+    await using world = new World(store);
+    const startedAt = world.clock.now();
+    const parts = workflow<{ rest: number }>()
+      .sleepUntil((_, at) => at.now + 0.6)
+      .then(() => world.clock.now())
+      .as("woken")
+      .delay((data) => data.rest)
+      .build("parts", 1);
+    const host = await world.start([parts]);
+    const { id } = await host.startWorkflow(parts, { rest: Number.MAX_SAFE_INTEGER });
+    await world.clock.advance("2ms");
+    expect(await host.getWorkflow(id)).toMatchObject({ status: "waiting", data: { woken: startedAt + 1 } });
+    expect((await host.explain(id)).text).toContain("+275760-09-13T00:00:00.000Z");
+  });
+
   it("refuse a date or duration that is none, as a failure of the step", async () => {
     for (const definition of [
       workflow<{ x: unknown }>()
@@ -78,7 +94,6 @@ describe.each(stores)("timers on $name", (store) => {
         .build("bad-duration", 1),
     ]) {
       for (const x of [Number.NaN, -1e300, "soon", null]) {
-        if (definition.id === "bad-date" && x === -1e300) continue;
         await using world = new World(store);
         expect((await world.run(definition, { x })).status, `${definition.id} ${x}`).toBe("failed");
       }

@@ -26,6 +26,21 @@ export function parseDuration(text: Duration, name = "duration"): number {
   return Math.round(ms) + 0;
 }
 
+/** The last millisecond that a Date can hold: https://tc39.es/ecma262/#sec-time-values-and-time-range */
+const lastTime = 8.64e15;
+
+/** The whole milliseconds since the epoch of a time, rounded: stores keep no parts of them. Undefined for what is no date. */
+export function parseTime(time: unknown): number | undefined {
+  const ms = time instanceof Date ? time.getTime() : time;
+  // Adding zero makes zero of -0.
+  return typeof ms === "number" && Math.abs(ms) <= lastTime ? Math.round(ms) + 0 : undefined;
+}
+
+/** The time so many milliseconds after another one, the last of all times at most. */
+export function timeAfter(time: number, ms: number): number {
+  return Math.min(time + ms, lastTime);
+}
+
 /** NaN for what is not a duration. */
 function millisecondsOf(text: unknown): number {
   if (typeof text !== "string") return Number.NaN;

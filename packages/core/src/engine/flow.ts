@@ -1,3 +1,4 @@
+import { timeAfter } from "../duration.ts";
 import { copy } from "../codec/index.ts";
 import type { DefinitionNode } from "../definition/nodes.ts";
 import { ExpressionError } from "../errors.ts";
@@ -152,7 +153,7 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
         step: node.id,
         attempt: pointer.attempt,
         error,
-        dueAt: turn.now + delay,
+        dueAt: timeAfter(turn.now, delay),
         counted: true,
       });
       return;

@@ -1,3 +1,4 @@
+import { timeAfter } from "../duration.ts";
 import type { WorkflowDefinition } from "../definition/definition.ts";
 import { furthest } from "./draft.ts";
 import type { Entry, StateSnapshot } from "./entries.ts";
@@ -97,7 +98,7 @@ function revivedPointer(turn: Turn, base: RetryBase, pointer: Pointer, retryable
 /** A time-out begins again. */
 function deadline(turn: Turn, pointer: Pointer): number | null {
   const { timeoutMs } = turn.node(pointer);
-  return timeoutMs === undefined ? null : turn.now + timeoutMs;
+  return timeoutMs === undefined ? null : timeAfter(turn.now, timeoutMs);
 }
 
 /** A pointer whose body runs as it would, or that is opened again. */

@@ -1,3 +1,4 @@
+import { timeAfter } from "../../duration.ts";
 import { copy } from "../../codec/index.ts";
 import type { RunWorkflowNode } from "../../definition/nodes.ts";
 import { ChildWorkflowError, ExpressionError, LimitExceededError, StepTimeoutError } from "../../errors.ts";
@@ -41,7 +42,7 @@ export const child: KindHandler<"run-workflow"> = {
       childId,
       definitionId: node.definitionId,
       ...(node.definitionVersion === undefined ? {} : { version: node.definitionVersion }),
-      ...(node.timeoutMs === undefined ? {} : { deadlineAt: turn.now + node.timeoutMs }),
+      ...(node.timeoutMs === undefined ? {} : { deadlineAt: timeAfter(turn.now, node.timeoutMs) }),
     });
     const cursors = turn.draft.lines.get(turn.draft.lineOf(id))?.cursors ?? {};
     turn.startChild({

@@ -1,3 +1,4 @@
+import { timeAfter } from "../../duration.ts";
 import type { SagaNode } from "../../definition/nodes.ts";
 import { StepTimeoutError } from "../../errors.ts";
 import { advance, completeNode, failNode } from "../flow.ts";
@@ -48,5 +49,5 @@ export const saga: KindHandler<"saga"> = {
 };
 
 function deadline(turn: Turn, node: SagaNode): { deadlineAt?: number } {
-  return node.timeoutMs === undefined ? {} : { deadlineAt: turn.now + node.timeoutMs };
+  return node.timeoutMs === undefined ? {} : { deadlineAt: timeAfter(turn.now, node.timeoutMs) };
 }

@@ -2,7 +2,7 @@ import { copy } from "../../codec/index.ts";
 import type { StepResult } from "../../definition/execution-result.ts";
 import { isStepResult } from "../../definition/execution-result.ts";
 import type { StepNode } from "../../definition/nodes.ts";
-import { parseDuration } from "../../duration.ts";
+import { parseDuration, timeAfter } from "../../duration.ts";
 import { evaluate } from "../expressions.ts";
 import { completeNode, failNode } from "../flow.ts";
 import type { Pointer, WaitState } from "../state.ts";
@@ -64,7 +64,7 @@ export function attemptReturned(turn: Turn, pointer: Pointer, value: unknown): v
       return turn.emit({
         ...at,
         ...kept(result.data),
-        dueAt: turn.now + parseDuration(result.duration, "the duration of `ExecutionResult.sleep`"),
+        dueAt: timeAfter(turn.now, parseDuration(result.duration, "the duration of `ExecutionResult.sleep`")),
       });
     case "wait-for-event": {
       const wait: WaitState = {

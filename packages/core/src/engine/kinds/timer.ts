@@ -1,4 +1,4 @@
-import { parseDuration } from "../../duration.ts";
+import { parseDuration, parseTime, timeAfter } from "../../duration.ts";
 import { ExpressionError } from "../../errors.ts";
 import { evaluate } from "../expressions.ts";
 import { completeNode } from "../flow.ts";
@@ -10,10 +10,12 @@ export const timer: KindHandler<"delay" | "sleep-until"> = {
   open(turn, id, branch, node) {
     const dueAt =
       node.kind === "delay"
-        ? turn.now +
-          parseDuration(
-            evaluate(turn.draft, branch, turn.now, "the duration of `delay`", node.duration),
-            "the duration of `delay`",
+        ? timeAfter(
+            turn.now,
+            parseDuration(
+              evaluate(turn.draft, branch, turn.now, "the duration of `delay`", node.duration),
+              "the duration of `delay`",
+            ),
           )
         : instant(evaluate(turn.draft, branch, turn.now, "the date of `sleepUntil`", node.date));
     turn.emit({ kind: "timer-set", pointer: id, branch, step: node.id, node: node.kind, dueAt });
@@ -24,8 +26,8 @@ export const timer: KindHandler<"delay" | "sleep-until"> = {
 };
 
 function instant(date: unknown): number {
-  const at = date instanceof Date ? date.getTime() : date;
-  if (typeof at !== "number" || !Number.isFinite(at))
+  const at = parseTime(date);
+  if (at === undefined)
     throw new ExpressionError("the date of `sleepUntil` must be a valid Date or milliseconds since the epoch");
   return at;
 }

@@ -1,5 +1,5 @@
 import type { WaitNode } from "../../definition/nodes.ts";
-import { parseDuration } from "../../duration.ts";
+import { parseDuration, timeAfter } from "../../duration.ts";
 import { EventsExpiredError, ExpressionError, WaitTimeoutError } from "../../errors.ts";
 import { evaluate } from "../expressions.ts";
 import { advance, cancelNode, completeNode, failNode, openNode } from "../flow.ts";
@@ -31,9 +31,12 @@ export const wait: KindHandler<"wait"> = {
       until:
         node.timeout === undefined
           ? null
-          : turn.now + parseDuration(evaluate(turn.draft, branch, turn.now, "`timeout`", node.timeout), "`timeout`"),
+          : timeAfter(
+              turn.now,
+              parseDuration(evaluate(turn.draft, branch, turn.now, "`timeout`", node.timeout), "`timeout`"),
+            ),
       remindEveryMs: everyMs,
-      remindAt: everyMs === null ? null : turn.now + everyMs,
+      remindAt: everyMs === null ? null : timeAfter(turn.now, everyMs),
       got: {},
       forBody: false,
     };

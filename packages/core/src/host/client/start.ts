@@ -1,5 +1,5 @@
 import type { WorkflowDefinition } from "../../definition/definition.ts";
-import { type Duration, parseDuration } from "../../duration.ts";
+import { type Duration, parseDuration, parseTime, timeAfter } from "../../duration.ts";
 import { InvalidOptionError, WorkflowIdConflictError } from "../../errors.ts";
 import type { Awaitable } from "../../providers/persistence-provider.ts";
 import type { CreatedWorkflow, NewWorkflow } from "../../providers/records.ts";
@@ -177,15 +177,14 @@ function checkTags(tags: readonly string[]): readonly string[] {
 function checkStartAt(shared: ClientShared, { delay, startAt }: StartOptions): number | null {
   if (delay !== undefined && startAt !== undefined)
     throw new InvalidOptionError("`delay` and `startAt` exclude each other: give one");
-  if (delay !== undefined) return checkTime("delay", shared.core.engineNow() + parseDuration(delay, "delay"));
+  if (delay !== undefined) return timeAfter(shared.core.engineNow(), parseDuration(delay, "delay"));
   return startAt === undefined ? null : checkTime("startAt", startAt);
 }
 
 /** Milliseconds since the epoch of a date. */
 export function checkTime(name: string, time: unknown): number {
-  const ms = time instanceof Date ? time.getTime() : time;
-  // Beyond this there are no dates.
-  if (typeof ms === "number" && Math.abs(ms) <= 8.64e15) return Math.round(ms);
+  const ms = parseTime(time);
+  if (ms !== undefined) return ms;
   throw new InvalidOptionError(
     `\`${name}\` must be a valid date, or milliseconds since the epoch, got ${time instanceof Date ? "an invalid Date" : describeValue(time)}`,
   );
