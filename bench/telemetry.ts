@@ -42,9 +42,12 @@ async function compare(definition: WorkflowDefinition<object, object>): Promise<
     off: undefined,
     "no SDK": otel(),
     "an in-memory span exporter": otel({ tracerProvider }),
+    "the same without spans of turns": otel({ tracerProvider, turns: false }),
     "spans and metrics in memory": otel({ tracerProvider, meterProvider }),
   } satisfies Record<string, Telemetry | undefined>;
+  const tracer = tracerProvider.getTracer("bare");
   const costs = Object.keys(modes).map((): Cost[] => []);
+  const bare: number[] = [];
   let spans = 0;
   for (let round = -warmUps; round < rounds; round++) {
     for (const [place, mode] of Object.values(modes).entries()) {
@@ -54,6 +57,11 @@ async function compare(definition: WorkflowDefinition<object, object>): Promise<
       exporter.reset();
       if (round >= 0) costs[place]?.push(cost);
     }
+    const before = process.threadCpuUsage();
+    for (let n = 0; n < spans; n++) tracer.startSpan("bare").end();
+    await processor.forceFlush();
+    exporter.reset();
+    if (round >= 0) bare.push(processorMs(before));
   }
   await meterProvider.shutdown();
   await tracerProvider.shutdown();
@@ -69,7 +77,8 @@ async function compare(definition: WorkflowDefinition<object, object>): Promise<
     const perSecond = (workflows * stepsEach * 1_000) / median(all.map(({ ms }) => ms));
     row(name, perSecond.toFixed(0), less("ms"), less("processorMs"));
   }
-  row("spans of a run", String(spans));
+  const ofEngine = median(bare.map((ms, round) => ms / (ms + (off[round]?.processorMs ?? Number.NaN))));
+  row("what the SDK takes for as many empty spans", "", "", `${(100 * ofEngine).toFixed(1)} %`, `${spans} spans`);
 }
 
 /** What a run took. */
@@ -108,7 +117,12 @@ async function run(
     ).flat();
     await Promise.all(handles.map((handle) => handle.result()));
   });
-  const { user, system } = process.threadCpuUsage(before);
+  const cost = { ms, processorMs: processorMs(before) };
   await host.stop();
-  return { ms, processorMs: (user + system) / 1_000 };
+  return cost;
+}
+
+function processorMs(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1_000;
 }
