@@ -26,6 +26,8 @@ export class LeaseKeeper {
   readonly #events: LeaseEvents;
   readonly #ttlMs: number;
   #lease: Lease | undefined;
+  /** The opening under way, or the last one. */
+  #opening: Promise<void> | undefined;
   /** Monotonic time at which the last successful renewal was asked for. */
   #renewedAt = 0;
   /** The same of the renewal under way; undefined: there is none. */
@@ -62,7 +64,28 @@ export class LeaseKeeper {
     return false;
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#opening = this.#open();
+    return this.#opening;
+  }
+
+  /** Ends the lease, also one that is being opened. Where the store cannot be reached it runs out by itself. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopTimers();
+    // Whoever opens it hears of its failure.
+    await this.#opening?.catch(() => {});
+    const lease = this.#lease;
+    this.#lease = undefined;
+    if (lease === undefined) return;
+    try {
+      await this.#core.runtime.clock.track(this.#core.providers.lock.closeLeases([lease]), "engine");
+    } catch (error) {
+      this.#core.log.warn("the lease could not be ended and runs out by itself", { error });
+    }
+  }
+
+  async #open(): Promise<void> {
     const { clock } = this.#core.runtime;
     const askedAt = clock.monotonic();
     const holder = { host: this.#core.hostName, process: processIdentity() };
@@ -73,20 +96,6 @@ export class LeaseKeeper {
     this.#renewed(askedAt);
     this.#inDoubt = this.#isStale(askedAt);
     if (this.#inDoubt) this.#beat();
-  }
-
-  /** Ends the lease. Where the store cannot be reached it runs out by itself. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#stopTimers();
-    const lease = this.#lease;
-    this.#lease = undefined;
-    if (lease === undefined) return;
-    try {
-      await this.#core.runtime.clock.track(this.#core.providers.lock.closeLeases([lease]), "engine");
-    } catch (error) {
-      this.#core.log.warn("the lease could not be ended and runs out by itself", { error });
-    }
   }
 
   get #doubtAfterMs(): number {

@@ -21,7 +21,7 @@ export interface Task {
 }
 
 /** Steps of one schedule: what takes more goes round in circles. */
-const mostSteps = 200_000;
+const mostSteps = 1_000_000;
 
 /**
  * The one place at which anything happens. It holds everything that is under way, moves time to the next of it, and where several
