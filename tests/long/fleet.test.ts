@@ -6,7 +6,7 @@ import { zombies } from "../crash/zombies/zombies.ts";
 import { fleetOnCutLine, fleetOnRestartedPostgres, fleetWithoutValkey } from "../fleet/disturbances.ts";
 import { expectWhole } from "../fleet/expect-whole.ts";
 import { fleet } from "../fleet/fleet.ts";
-import { longRun } from "./long-run.ts";
+import { longRun, patienceMs } from "./long-run.ts";
 
 /** In a run of the usual length: 20 restarts of PostgreSQL, and 200 times that the answer of a COMMIT is lost. */
 const restarts = Math.ceil(longRun.fleet / 3);
@@ -23,7 +23,7 @@ it.each(stores)(
     expectWhole(`a fleet on ${name}`, seed, report);
     expect(report.takenOver).toBeGreaterThan(longRun.fleet / 4);
   },
-  3_600_000,
+  patienceMs,
 );
 
 it.each(stores)(
@@ -32,26 +32,38 @@ it.each(stores)(
     const seed = seedOfThisRun();
     expectZombiesRefused(seed, await zombies({ seed, zombies: longRun.zombies, store: name }));
   },
-  3_600_000,
+  patienceMs,
 );
 
-it("a fleet loses nothing and doubles nothing while its Valkey loses everything and is gone, and its work goes on", async () => {
-  const seed = seedOfThisRun();
-  for (const store of ["postgres+valkey", "sqlite+valkey"] as const) {
-    const report = await fleetWithoutValkey({ seed, store, flushes: 10, stops: 3 });
-    expectWhole(`a fleet on ${store}, without its Valkey`, seed, report);
-    expect(report.completedWithout).toBeGreaterThan(0);
-  }
-}, 3_600_000);
+it(
+  "a fleet loses nothing and doubles nothing while its Valkey loses everything and is gone, and its work goes on",
+  async () => {
+    const seed = seedOfThisRun();
+    for (const store of ["postgres+valkey", "sqlite+valkey"] as const) {
+      const report = await fleetWithoutValkey({ seed, store, flushes: 10, stops: 3 });
+      expectWhole(`a fleet on ${store}, without its Valkey`, seed, report);
+      expect(report.completedWithout).toBeGreaterThan(0);
+    }
+  },
+  patienceMs,
+);
 
-it("a fleet loses nothing and doubles nothing while its PostgreSQL is restarted every few seconds", async () => {
-  const seed = seedOfThisRun();
-  expectWhole("a fleet on a restarted PostgreSQL", seed, await fleetOnRestartedPostgres({ seed, restarts }));
-}, 3_600_000);
+it(
+  "a fleet loses nothing and doubles nothing while its PostgreSQL is restarted every few seconds",
+  async () => {
+    const seed = seedOfThisRun();
+    expectWhole("a fleet on a restarted PostgreSQL", seed, await fleetOnRestartedPostgres({ seed, restarts }));
+  },
+  patienceMs,
+);
 
-it(`a fleet loses nothing and doubles nothing while its line is cut between COMMIT and answer, ${cuts} times`, async () => {
-  const seed = seedOfThisRun();
-  const report = await fleetOnCutLine({ seed, cuts });
-  expectWhole("a fleet on a cut line", seed, report);
-  expect(report.cuts).toBeGreaterThanOrEqual(cuts);
-}, 3_600_000);
+it(
+  `a fleet loses nothing and doubles nothing while its line is cut between COMMIT and answer, ${cuts} times`,
+  async () => {
+    const seed = seedOfThisRun();
+    const report = await fleetOnCutLine({ seed, cuts });
+    expectWhole("a fleet on a cut line", seed, report);
+    expect(report.cuts).toBeGreaterThanOrEqual(cuts);
+  },
+  patienceMs,
+);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { expectNothingLost } from "../crash/expect-nothing-lost.ts";
 import { killLoop } from "../crash/kill-loop.ts";
 import { seedOfThisRun } from "../crash/random.ts";
-import { longRun } from "./long-run.ts";
+import { longRun, patienceMs } from "./long-run.ts";
 import { stores } from "./stores.ts";
 
 it.each(stores)(
@@ -15,5 +15,5 @@ it.each(stores)(
     expect(report.kills).toBe(kills);
     expectNothingLost(seed, report);
   },
-  14_400_000,
+  patienceMs,
 );

@@ -40,3 +40,6 @@ function numberFrom(name: string, otherwise: number): number {
   if (!(value > 0)) throw new Error(`${name} must be a number above 0, got ${text}`);
   return value;
 }
+
+/** The longest that one of these tests may take. In CI the numbers are small, and one that hangs must leave time for the others. */
+export const patienceMs: number = process.env["WFE_CI"] === "1" ? 600_000 : 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { seedOfThisRun } from "../crash/random.ts";
-import { longRun } from "./long-run.ts";
+import { longRun, patienceMs } from "./long-run.ts";
 import { type Moment, soak } from "./soak/soak.ts";
 import { stores } from "./stores.ts";
 
@@ -32,7 +32,7 @@ it.each(stores)(
       expect(highest(later, "storeBytes")).toBeLessThan(highest(earlier, "storeBytes") * 1.1 + MiB);
     }
   },
-  7_200_000,
+  patienceMs,
 );
 
 type Field = Exclude<keyof Moment, "wrong">;

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { dropSchema, newSchema, rush } from "../fleet/waking.ts";
 import { findPgBouncer } from "../services/pgbouncer.ts";
 import { sharedPostgresIfAny } from "../services/postgres.ts";
+import { patienceMs } from "./long-run.ts";
 
 const [postgres, pgBouncer] = await Promise.all([sharedPostgresIfAny(), findPgBouncer()]);
 
@@ -20,5 +21,5 @@ it.skipIf(postgres === undefined).each([
     console.log(`publish and subscribe at once, ${how}: ${JSON.stringify(report)}`);
     expect(report.completed).toBe(10_000);
   },
-  3_600_000,
+  patienceMs,
 );
