@@ -22,5 +22,6 @@ export function expectZombiesRefused(seed: number, report: ZombieReport): void {
     damaged: [],
   });
   // What nobody had to take over would show nothing.
+  expect(figures.aborted).toBeGreaterThan(0);
   expect(figures.takenOver).toBeGreaterThanOrEqual(figures.aborted);
 }

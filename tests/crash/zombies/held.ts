@@ -8,8 +8,12 @@ export interface Hearing {
   aborted(workflow: string): void;
 }
 
-/** A body whose first attempt goes on until its signal aborts it, and whose second one returns at once. */
-export function heldOf(store: StoreSpec, hearing: Hearing): Kind {
+/**
+ * A body whose first attempt goes on until its signal aborts it, and whose second one returns at once. `survived`: workflows whose
+ * host got over its doubts about its lease, so that the first attempt's result counts.
+ */
+export function heldOf(store: StoreSpec, hearing: Hearing, survived: ReadonlySet<string> = new Set()): Kind {
+  const label = (id: string): string => (survived.has(id) ? "too late" : "at last");
   const hold = async (_: unknown, ctx: StepContext): Promise<string> => {
     if (ctx.step.attempt > 1) return "at last";
     hearing.began(ctx.workflow.id);
@@ -26,7 +30,7 @@ export function heldOf(store: StoreSpec, hearing: Hearing): Kind {
   return {
     definition,
     data: () => ({ n: 0 }),
-    result: () => ({ held: "at last" }),
-    effects: () => ["at last"],
+    result: (id) => ({ held: label(id) }),
+    effects: (id) => [label(id)],
   };
 }
