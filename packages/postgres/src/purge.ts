@@ -13,9 +13,11 @@ export async function removeWorkflows({ store, kept }: Open, before: number, lim
   const removed = await store.writeJson<number>(
     store.shared,
     // Chosen once: inside the DELETE, a plan that asks for each row would choose anew each time, and beyond the limit.
-    // For one that is due, or in somebody's hand, a call has come that is acknowledged: it may be revived by it.
+    // For one that is due, or in somebody's hand, a call has come that is acknowledged: it may be revived by it. And a retry of a
+    // parent goes on in its children that have not completed.
     `WITH chosen AS MATERIALIZED (
-      SELECT run FROM $s.wfe_workflows WHERE ended = 1 AND completed_at < $1::bigint AND owner IS NULL AND due_at IS NULL
+      SELECT run FROM $s.wfe_workflows w WHERE ended = 1 AND completed_at < $1::bigint AND owner IS NULL AND due_at IS NULL
+        AND (status = 'completed' OR parent_run IS NULL OR NOT EXISTS (SELECT FROM $s.wfe_workflows p WHERE p.run = w.parent_run))
       ORDER BY completed_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED
     ), gone AS (
       DELETE FROM $s.wfe_workflows WHERE run IN (SELECT run FROM chosen) RETURNING run, namespace, tags, created_at

@@ -16,9 +16,12 @@ export function removeWorkflows(session: Session, before: number, limit: number)
     readonly tags: string | null;
     readonly created_at: number;
   }>(
-    // For one that is due, or in somebody's hand, a call has come that is acknowledged: it may be revived by it.
-    `SELECT run, namespace, tags, created_at FROM wfe_workflows
-     WHERE ended = 1 AND completed_at < ? AND owner IS NULL AND due_at IS NULL ORDER BY completed_at LIMIT ?`,
+    // For one that is due, or in somebody's hand, a call has come that is acknowledged: it may be revived by it. And a retry of a
+    // parent goes on in its children that have not completed.
+    `SELECT run, namespace, tags, created_at FROM wfe_workflows w
+     WHERE ended = 1 AND completed_at < ? AND owner IS NULL AND due_at IS NULL
+       AND (status = 'completed' OR parent_run IS NULL OR NOT EXISTS (SELECT 1 FROM wfe_workflows p WHERE p.run = w.parent_run))
+     ORDER BY completed_at LIMIT ?`,
     before,
     limit,
   );

@@ -141,7 +141,8 @@ export interface PersistenceProvider {
    * Deletes, in one bounded batch: workflows that ended before `workflowsBefore` with all that is theirs, and events that were
    * numbered before `eventsBefore`. An absent bound deletes nothing of its kind. Gives how many went; call again until 0.
    *
-   * A workflow that has an owner or a due time stays, although it has ended: something has come for it that was acknowledged.
+   * A workflow that has an owner or a due time stays, although it has ended: something has come for it that was acknowledged. And a
+   * child that failed or was terminated stays for as long as its parent does: a retry of the parent goes on in it.
    *
    * A stream remembers the highest number deleted from it, so that a wait whose cursor lies below learns of it (`expired`).
    */

@@ -47,7 +47,10 @@ export interface WorkflowHostOptions {
   readonly runtime?: Runtime;
   /** Lets a definition replace a registered one of the same id and version although its structure differs. For development. Default `false`. */
   readonly allowRedefine?: boolean;
-  /** What is deleted after which time: workflows that have ended, counted from their end, and events. Default: nothing is. */
+  /**
+   * What is deleted after which time: workflows that have ended, counted from their end, and events. Default: nothing is. Children
+   * that failed or were terminated stay for as long as their parents, whose retry goes on in them.
+   */
   readonly retention?: { readonly workflows?: Duration; readonly events?: Duration };
   /** Bounds of sizes and counts; see `HostLimits` for their names and defaults. */
   readonly limits?: Partial<HostLimits>;

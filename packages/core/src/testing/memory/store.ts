@@ -141,15 +141,23 @@ export class Store {
     }
   }
 
+  /** A retry of its parent goes on in it. */
+  #isKeptForParent({ status, parent }: Instance): boolean {
+    return status !== "completed" && parent !== null && this.instances.has(parent.run);
+  }
+
   /** Deletes workflows that ended before, with all that is theirs; gives how many. */
   purge(before: number, limit: number): number {
     const gone: Instance[] = [];
+    const kept: Instance[] = [];
     while (gone.length < limit) {
       const first = this.#ended.peek();
       if (first === undefined || (first.completedAt ?? 0) >= before) break;
       this.#ended.delete(first);
-      gone.push(first);
+      if (this.#isKeptForParent(first)) kept.push(first);
+      else gone.push(first);
     }
+    for (const instance of kept) this.#ended.push(instance);
     for (const instance of gone) {
       this.due.remove(instance);
       if (instance.owner !== null) this.#disown(instance, instance.owner);

@@ -46,7 +46,13 @@ export class RetentionAudit {
     const eventsBefore = await this.#allEvents();
     const gone = await real.purge(bounds);
     const left = new Set((await rows()).map(({ run }) => run));
-    for (const row of rowsBefore) if (!left.has(row.run)) this.#workflowGone(row, bounds.workflowsBefore);
+    const there = new Set(rowsBefore.map(({ run }) => run));
+    for (const row of rowsBefore) {
+      if (left.has(row.run)) continue;
+      this.#workflowGone(row, bounds.workflowsBefore);
+      if (row.status !== "completed" && row.parent !== null && there.has(row.parent.run))
+        this.#fail(`a child is deleted that is ${row.status}, and a retry of its parent would go on in it`);
+    }
     const eventsAfter = await this.#allEvents();
     for (const [place, events] of eventsBefore) {
       const kept = new Set(eventsAfter.get(place)?.map(({ number }) => number));

@@ -98,6 +98,22 @@ export function purgeCases({ describe, it }: PersistenceSuite): void {
       strictEqual(await purgeWorkflows(stage, stage.clock.now()), 1);
     });
 
+    it("keeps a child that has not completed for as long as its parent", async (stage) => {
+      const parent = await stage.hold({ id: "parent" });
+      const child = { parent: { run: parent.run, pointer: 1 } };
+      await ended(stage, { id: "completed", ...child });
+      await ended(stage, { id: "failed", ...child }, { status: "failed" });
+      await ended(stage, { id: "terminated", ...child }, { status: "terminated" });
+      await stage.clock.advance(1);
+      strictEqual(await purgeWorkflows(stage, stage.clock.now()), 1);
+      await stage.end(parent, { status: "failed" });
+      await stage.clock.advance(1);
+      strictEqual(await purgeWorkflows(stage, stage.clock.now()), 1);
+      deepStrictEqual(await stage.store.find("default", ["completed", "parent"]), [undefined, undefined]);
+      strictEqual(await purgeWorkflows(stage, stage.clock.now()), 2);
+      strictEqual(await purgeWorkflows(stage, stage.clock.now()), 0);
+    });
+
     it("keeps a workflow that was revived", async (stage) => {
       const first = await ended(stage, { id: "revived" });
       await stage.deliver(first.run);
