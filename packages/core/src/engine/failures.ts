@@ -1,6 +1,7 @@
 import { Draft } from "./draft.ts";
 import type { Entry } from "./entries.ts";
 import { applyEntry, initialState } from "./evolve.ts";
+import { canForkAt, movesForkPoint } from "./fork-point.ts";
 import { rootPointer, type WorkflowState } from "./state.ts";
 import type { StoredError } from "./stored-error.ts";
 
@@ -51,6 +52,8 @@ export interface JournalFacts {
   readonly ending: Position | undefined;
   /** By pointer: the error it failed, was held, or waits to be retried with; and its child, if it ran one. */
   readonly errors: ReadonlyMap<number, { readonly error: StoredError; readonly childId: string | undefined }>;
+  /** The last turn after which a fork could go on; undefined: there is none. */
+  readonly forkAt: number | undefined;
   /** The state after the whole journal. */
   readonly state: WorkflowState;
 }
@@ -98,9 +101,15 @@ export class FactsReader {
   #latest: Cause | undefined;
   /** By step: its last failure. */
   readonly #lastOf: Map<string, Cause> = new Map();
+  #forkAt: number | undefined;
+  /** Whether a fork could go on from the turn before, and whether the turn that is read has changed that. */
+  #forkable = false;
+  #forkableMoved = false;
 
   facts(): JournalFacts {
+    this.#endTurn();
     return {
+      forkAt: this.#forkAt,
       episode: this.#episode,
       opened: this.#opened,
       causes: this.#causes,
@@ -112,6 +121,8 @@ export class FactsReader {
   }
 
   read(entry: Entry, at: { readonly seq: number; readonly index: number }): void {
+    if (at.seq !== this.#draft.seq) this.#endTurn();
+    this.#forkableMoved ||= movesForkPoint(entry);
     const before = { seq: at.seq, count: at.index };
     switch (entry.kind) {
       case "workflow-started":
@@ -169,6 +180,12 @@ export class FactsReader {
     const after = { seq: at.seq, count: at.index + 1 };
     if (isOpening(entry)) this.#note(entry.pointer, entry.step, entry.branch, after);
     if (entry.kind === "workflow-forked" || entry.kind === "workflow-retried") this.#noteRevived(after);
+  }
+
+  #endTurn(): void {
+    if (this.#forkableMoved) this.#forkable = canForkAt(this.#draft);
+    this.#forkableMoved = false;
+    if (this.#forkable) this.#forkAt = this.#draft.seq;
   }
 
   #noteError(pointer: number, error: StoredError): void {

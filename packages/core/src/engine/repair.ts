@@ -3,14 +3,14 @@ import type { WorkflowDefinition } from "../definition/definition.ts";
 import { furthest } from "./draft.ts";
 import type { Entry, StateSnapshot } from "./entries.ts";
 import { evolveTurn, initialState } from "./evolve.ts";
-import type { ReadTurn } from "./failures.ts";
+import { readFacts, type ReadTurn } from "./failures.ts";
+import { refusesFork } from "./fork-point.ts";
 import { advance, openNode } from "./flow.ts";
 import type { RetryBase } from "./inputs.ts";
 import { readyAgain } from "./kinds/step.ts";
 import { rootLine, rootPointer, type Pointer, type WorkflowIdentity, type WorkflowState } from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { repeatUndo } from "./undo.ts";
-import { isFinal } from "./work.ts";
 
 /** How a workflow goes back, beside where to. */
 export interface GoingBack {
@@ -162,19 +162,20 @@ export function forkState(
   actor: string | undefined,
 ): readonly Entry[] | { readonly refused: string } {
   const state = turns.reduce(evolveTurn, initialState());
-  // Where an undoing has failed for good, pointers are left; it has ended all the same.
-  if (state.pointers.size === 0 || isFinal(state))
-    return { refused: "the workflow had ended at that point: fork from an earlier seq" };
+  const refused = refusesFork(state);
+  if (refused !== undefined) {
+    const { forkAt } = readFacts(turns);
+    const instead =
+      forkAt === undefined
+        ? "there is no earlier one that can be forked"
+        : `fork it at ${forkAt}, the nearest turn before`;
+    return { refused: `${refused}: ${instead}` };
+  }
   const none: ReadonlySet<number> = new Set();
   const frozen = new Set(state.pointers.keys());
   const base = { step: "", state, frozen, held: none, last: new Map<number, string>(), corrected: false };
   const snapshot = revived(base, state.nextId, setUp);
-  const pointers = new Map(
-    [...snapshot.pointers.values()].map((pointer) => [
-      pointer.id,
-      pointer.scope === null ? pointer : { ...pointer, scope: { ...pointer.scope, undo: null } },
-    ]),
-  );
+  const pointers = new Map([...snapshot.pointers.values()].map((pointer) => [pointer.id, withoutUndo(pointer)]));
   return [
     {
       kind: "workflow-forked",
@@ -184,6 +185,13 @@ export function forkState(
       ...(actor === undefined ? {} : { actor }),
     },
   ];
+}
+
+/** Undo records are those of the original's journal. */
+function withoutUndo(pointer: Pointer): Pointer {
+  if (pointer.scope === null) return pointer;
+  const { void: _, ...scope } = pointer.scope;
+  return { ...pointer, scope: { ...scope, undo: null } };
 }
 
 /** What of a state that is gone back to a definition cannot go on with; undefined: nothing. */
