@@ -37,6 +37,19 @@ describe.each(stores)("calls for many workflows, on $name", (store) => {
     expect(await host.retryWorkflows(filter, { limit: 1 })).toMatchObject({ matched: 1 });
     await expect(host.retryWorkflows({})).rejects.toMatchObject({ code: "INVALID_OPTION" });
     await expect(host.retryWorkflows({ definitionID: "w" } as never)).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    const unknown = { dryRun: true } as never;
+    for (const call of [
+      host.retryWorkflows(filter, unknown),
+      host.suspendWorkflows(filter, unknown),
+      host.resumeWorkflows(filter, unknown),
+      host.terminateWorkflows(filter, unknown),
+      host.setDataOf(filter, { seen: true }, unknown),
+      host.migrateWorkflows(filter, 2, unknown),
+    ])
+      await expect(call).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+        message: expect.stringContaining("`dryRun`"),
+      });
   });
 
   it("suspend, resume and terminate", async () => {

@@ -92,15 +92,16 @@ describe.each(stores)("history on $name", (store) => {
   it("says how long an execution took, also where it began on another page", async () => {
     await using world = new World(store);
     const { step } = recorder();
-    const definition = workflow().delay("2s").id("pause").then(step("a")).build("w", 1);
+    // What fails at once is opened, and ends, in one turn.
+    const definition = workflow().delay("2s").id("pause").then(step("a")).fail("no").id("no").build("w", 1);
     const host = await world.start([definition]);
     const handle = await host.startWorkflow(definition, {});
     await world.clock.advance("2s");
-    await handle.result();
+    await world.ended(handle);
     const items = await historyOf(host, handle.id);
     const at = items.findIndex(({ kind, stepId }) => kind === "step-completed" && stepId === "pause");
     expect(items[at]).toMatchObject({ durationMs: 2_000 });
-    expect(items.at(-1)).toMatchObject({ kind: "workflow-completed", durationMs: 2_000 });
+    expect(items.at(-1)).toMatchObject({ kind: "workflow-failed", durationMs: 2_000 });
     for (let cursor: string | undefined, index = 0; ; index++) {
       const page = await host.history(handle.id, { limit: 1, ...(cursor === undefined ? {} : { cursor }) });
       expect(page.items[0]).toEqual(items[index]);

@@ -107,11 +107,18 @@ const timeText = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(Z|[
 function time(name: string, value: string): number {
   const match = timeText.exec(value);
   const text = match === null || match[1] !== undefined || !value.includes("T") ? value : `${value}Z`;
-  const at = match === null ? Number.NaN : Date.parse(text);
+  const at = match === null || !isOfCalendar(value) ? Number.NaN : Date.parse(text);
   if (!Number.isNaN(at)) return at;
   throw new InvalidOptionError(
     `\`${name}\` takes a time such as 2026-01-31 or 2026-01-31T18:00Z, got "${value}": put it in quotes to look for the text`,
   );
+}
+
+/** `Date` takes the 31st of February, and makes a day of March of it. */
+function isOfCalendar(text: string): boolean {
+  const day = text.slice(0, "2026-01-31".length);
+  const at = Date.parse(`${day}T00:00Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day);
 }
 
 function unescape(text: string): string {

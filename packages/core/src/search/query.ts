@@ -7,7 +7,10 @@ import { wordsOf } from "./words.ts";
 
 /** What workflows are looked for: those for which all that is given holds. */
 export interface SearchQuery {
-  /** All of these words occur: in the id, data, errors, tags, step ids and names, or what it waits for. */
+  /**
+   * All of these words occur: in the id, data, errors, tags, step ids and names, or what it waits for. A text that has no word, such as
+   * `---`, finds nothing; one of blanks asks for nothing.
+   */
   readonly words?: string;
   readonly definitionId?: string;
   readonly version?: number;
@@ -50,7 +53,10 @@ const mostTerms = 100;
 
 /** What indexes are asked, of a query whose fields have been checked. */
 export function indexQuery(namespace: string, query: SearchQuery): IndexQuery {
-  const all = new Set<string>(query.words === undefined ? [] : wordsOf(query.words));
+  const words = wordsOf(query.words ?? "");
+  const all = new Set<string>(words);
+  // Signs alone are a text as well: to leave them out would find everything, which is not what was asked for.
+  if (words.length === 0 && (query.words ?? "").trim() !== "") all.add(terms.nothing);
   const any: (readonly string[])[] = [];
   if (query.definitionId !== undefined) all.add(terms.definition(query.definitionId));
   if (query.version !== undefined) all.add(terms.version(query.version));

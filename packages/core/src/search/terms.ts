@@ -12,6 +12,8 @@ export const terms = {
   event: (name: string): string => `event=${clean(name)}`,
   eventWith: (name: string, key: string): string => `event=${clean(name)}${between}${clean(key)}`,
   eventKey: (key: string): string => `key=${clean(key)}`,
+  /** No document has it. */
+  nothing: "nothing=",
   data: (path: string, value: string): string => `data=${clean(path)}${between}${clean(value)}`,
 } as const;
 

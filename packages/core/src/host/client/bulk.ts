@@ -3,7 +3,7 @@ import type { Delivery } from "../../engine/index.ts";
 import { InvalidOptionError } from "../../errors.ts";
 import type { WorkflowStatus } from "../../providers/records.ts";
 import type { ClientShared } from "./client-shared.ts";
-import { checkBoolean, checkObject, checkWhole } from "./host-options.ts";
+import { checkBoolean, checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
 import { countStored, storedFilter, type ListFilter } from "./list.ts";
 
 /** Options of a call that is made for many workflows. */
@@ -31,6 +31,12 @@ const sensible: Readonly<Partial<Record<Delivery["kind"], readonly WorkflowStatu
   resume: ["suspended"],
   terminate: ["runnable", "waiting", "suspended"],
 };
+
+/** For calls that have no options of their own. */
+export function checkBulkOptions(options: BulkOptions): void {
+  checkObject("the options of this call", options);
+  refuseUnknown("the options of this call", options, ["preview", "limit"]);
+}
 
 /** Puts a call into the inboxes of all workflows that match, in batches. Which those are is decided before the first is asked. */
 export async function deliverAll(

@@ -86,17 +86,20 @@ export async function readHistory(
   const { persistence } = shared.core.providers;
   const turns = await persistence.turns(row.run, { from: from.seq, limit: limit + 1 });
   const found: FoundEntry[] = [];
+  let before: readonly Entry[] = [];
   const timeOf = turnTimes(row);
   let next: string | undefined;
   for (const turn of turns) {
     const entries = decodeEntries(turn.entriesText);
-    for (let index = turn.seq === from.seq ? from.index : 0; index < entries.length && next === undefined; index++) {
+    const first = turn.seq === from.seq ? from.index : 0;
+    if (first > 0) before = entries.slice(0, first);
+    for (let index = first; index < entries.length && next === undefined; index++) {
       const entry = entries[index];
       if (found.length === limit) next = `${turn.seq}.${index}`;
       else if (entry !== undefined) found.push({ turn, entry });
     }
   }
-  const openedAt = await openings(persistence, row, found, timeOf);
+  const openedAt = await openings(persistence, row, { before, found }, timeOf);
   return { items: found.map(({ turn, entry }) => historyItem(row, turn, entry, { openedAt, timeOf })), cursor: next };
 }
 

@@ -12,38 +12,45 @@ export interface FoundEntry {
 
 /** Turns in one read of a journal. */
 const turnsPerRead = 500;
-/** How far back the beginning of what ends on a page is looked for: a page stays bounded in a history of any length. */
+/** How many turns before an end its beginning is looked for: a page stays bounded in a history of any length. */
 const furthestBack = 5_000;
 
-/** By the entries that end something: when it began, where that is not too far back. */
+/**
+ * By the entries that end something: when it began, where that is not too far back. `before` is what comes before the page in the
+ * turn of its first entry: what is said of an entry must not depend on where a page begins.
+ */
 export async function openings(
   persistence: PersistenceProvider,
   row: WorkflowRow,
-  found: readonly FoundEntry[],
+  { before, found }: { readonly before: readonly Entry[]; readonly found: readonly FoundEntry[] },
   timeOf: TurnTime,
 ): Promise<ReadonlyMap<Entry, number>> {
   const openedAt = new Map<Entry, number>();
-  const wanted = new Map<number, Entry[]>();
-  const note = (entry: Entry, at: number): void => {
+  const wanted = new Map<number, FoundEntry[]>();
+  const note = (entry: Entry, turn: StoredTurn): void => {
     for (const pointer of opens(entry)) {
-      for (const end of wanted.get(pointer) ?? []) openedAt.set(end, at);
+      for (const end of wanted.get(pointer) ?? [])
+        if (end.turn.seq - turn.seq <= furthestBack) openedAt.set(end.entry, timeOf(turn));
       wanted.delete(pointer);
     }
   };
   // Backwards, so that each end finds the last opening before it.
-  for (const { turn, entry } of found.toReversed()) {
-    note(entry, timeOf(turn));
-    const pointer = ends(entry);
-    if (pointer === rootPointer) openedAt.set(entry, row.createdAt);
-    else if (pointer !== undefined) wanted.set(pointer, [...(wanted.get(pointer) ?? []), entry]);
+  for (const each of found.toReversed()) {
+    note(each.entry, each.turn);
+    const pointer = ends(each.entry);
+    if (pointer === rootPointer) openedAt.set(each.entry, row.createdAt);
+    else if (pointer !== undefined) wanted.set(pointer, [...(wanted.get(pointer) ?? []), each]);
   }
-  let to = (found[0]?.turn.seq ?? 0) - 1;
-  const least = Math.max(0, to - furthestBack);
+  const [first] = found;
+  if (first === undefined) return openedAt;
+  for (const entry of before.toReversed()) note(entry, first.turn);
+  let to = first.turn.seq - 1;
+  const least = Math.max(0, to + 1 - furthestBack);
   while (wanted.size > 0 && to >= least) {
     const from = Math.max(least, to - turnsPerRead + 1);
     const turns = await persistence.turns(row.run, { from, to, limit: turnsPerRead });
     for (const turn of turns.toReversed())
-      for (const entry of decodeEntries(turn.entriesText).toReversed()) note(entry, timeOf(turn));
+      for (const entry of decodeEntries(turn.entriesText).toReversed()) note(entry, turn);
     to = from - 1;
   }
   return openedAt;

@@ -5,7 +5,7 @@ import { InvalidOptionError } from "../../errors.ts";
 import type { LifecycleEvent, LifecycleEventType } from "../../providers/lifecycle-publisher.ts";
 import type { LifecycleListener } from "../lifecycle-hub.ts";
 import type { TransactionOptions } from "./batches.ts";
-import { deliverAll, type BulkOptions, type BulkResult } from "./bulk.ts";
+import { checkBulkOptions, deliverAll, type BulkOptions, type BulkResult } from "./bulk.ts";
 import { checkDefinitions, type CheckOptions, type CheckResult } from "./check.ts";
 import type { ClientShared } from "./client-shared.ts";
 import {
@@ -335,7 +335,10 @@ export class WorkflowClient {
 
   /** `resumeWorkflow` for all that match and are suspended. */
   resumeWorkflows(filter: ListFilter, options: BulkOptions = {}): Promise<BulkResult> {
-    return this.#deliverAll(filter, options, () => ({ kind: "resume" }));
+    return this.#deliverAll(filter, options, () => {
+      checkBulkOptions(options);
+      return { kind: "resume" };
+    });
   }
 
   /** `terminateWorkflow` for all that match and have not ended. */
@@ -350,7 +353,10 @@ export class WorkflowClient {
     patch: Readonly<Record<string, unknown>>,
     options: BulkOptions = {},
   ): Promise<BulkResult> {
-    return this.#deliverAll(filter, options, () => setDataDelivery(this.#shared, patch));
+    return this.#deliverAll(filter, options, () => {
+      checkBulkOptions(options);
+      return setDataDelivery(this.#shared, patch);
+    });
   }
 
   /** `migrateWorkflow` for all that match, whatever their status. */

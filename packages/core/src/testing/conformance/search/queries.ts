@@ -42,12 +42,21 @@ function customerOf({ data }: Specimen): { readonly name: string; readonly id: n
   return data["customer"] as { readonly name: string; readonly id: number };
 }
 
-/** Sixty queries. */
+/** More than sixty queries. */
 export const queryCases: readonly QueryCase[] = [
   // Everything, in both orders.
   { query: "", finds: () => true },
   { query: { sort: "oldest" }, finds: () => true },
-  { query: "   ...  !?", finds: () => true },
+  { query: { words: " " }, finds: () => true },
+
+  // A text without a word is in no document: it finds nothing, whatever else is asked.
+  { query: "   ...  !?", finds: () => false },
+  { query: "---", finds: () => false },
+  { query: '"🙂"', finds: () => false },
+  { query: { words: "*" }, finds: () => false },
+  { query: { words: "?", sort: "oldest", data: { amount: { from: 0 } } }, finds: () => false },
+  { query: "status:failed --", finds: () => false },
+  { query: "fox --", finds: note("the quick brown fox") },
 
   // Words.
   { query: "fox", finds: note("the quick brown fox") },

@@ -239,7 +239,7 @@ function writingCases(it: Declare): void {
 function countingCases(it: Declare): void {
   it("counts what matches, by every facet", async (scene) => {
     await scene.write(corpus);
-    for (const query of ["", "lazy", "status:failed,waiting", "nothing at all"]) {
+    for (const query of ["", "lazy", "status:failed,waiting", "nothing at all", "---"]) {
       const matching = matchingOf(query);
       const counts = await scene.index.count(compiled(query), searchFacets);
       strictEqual(counts.total, matching.length, query);
