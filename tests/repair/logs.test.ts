@@ -95,4 +95,32 @@ describe("a logger", () => {
       "oh",
     ]);
   });
+
+  it.each([
+    ["throws", () => undefined, (): never => fail()],
+    ["rejects", () => undefined, async () => fail()],
+    ["such as pino throws", () => ({}), (): never => fail()],
+    ["such as pino rejects", () => ({}), async () => fail()],
+  ])("that %s changes nothing, and the lines are kept", async (_, bindings, write) => {
+    const { memory } = await import("@wfe/core/testing");
+    const log = { debug: write, info: write, warn: write, error: write, child: () => log, bindings } as any;
+    if (bindings() === undefined) delete log.bindings;
+    const definition = workflow()
+      .then((__, ctx) => {
+        for (const level of ["debug", "info", "warn", "error"] as const) ctx.log[level](level, { level });
+        return "done";
+      })
+      .as("said")
+      .build("w", 1);
+    await using host = new WorkflowHost({ providers: [memory()], workflows: [definition], log });
+    await host.start();
+    const handle = await host.startWorkflow(definition, {});
+    expect(await handle.result()).toMatchObject({ said: "done" });
+    const { items } = await host.logs(handle.id);
+    expect(items.map(({ text }) => text)).toEqual(["debug", "info", "warn", "error"]);
+  });
 });
+
+function fail(): never {
+  throw new Error("the transport has exited");
+}

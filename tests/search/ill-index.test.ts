@@ -95,3 +95,42 @@ describe("an index that refuses a document", () => {
     await host.stop();
   });
 });
+
+describe("an index that is ill, beside a logger that throws", () => {
+  it.each([
+    ["an error", new Error("the index is down")],
+    ["what cannot even be written as text", Object.create(null)],
+  ])("is fed again when it is well, also where it throws %s", async (_, thrown) => {
+    const clock = new TestClock();
+    const { search, ...rest } = memory({ name: "rude" });
+    if (search === undefined) throw new Error("memory() has an index");
+    let isIll = true;
+    const rude: Provider = {
+      name: "rude",
+      open: rest.open,
+      close: rest.close,
+      ping: rest.ping,
+      search: {
+        ...search,
+        attach: async (store) => {
+          if (isIll) throw thrown;
+          return search.attach(store);
+        },
+      },
+    };
+    const broken = (): never => {
+      throw new Error("the transport has exited");
+    };
+    const log = { debug: broken, info: broken, warn: broken, error: broken };
+    const host = hostOn([memory(), rude], { clock, log });
+    await host.start();
+    await host.startWorkflow(order, { customer: "Ann", amount: 5 }, { id: "one" });
+    await clock.advance("1m");
+    expect((await host.health()).search?.error).toBeInstanceOf(Error);
+    isIll = false;
+    await clock.advance("30s");
+    await indexed(host, clock);
+    expect((await host.searchWorkflows("ann")).items.map(({ id }) => id)).toEqual(["one"]);
+    await host.stop();
+  });
+});

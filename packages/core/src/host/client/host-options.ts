@@ -20,6 +20,7 @@ import {
 import { consoleLog } from "./console-log.ts";
 import { checkName, describeValue } from "./names.ts";
 import { nearestName } from "./nearest-name.ts";
+import { guardedLog } from "./guarded-log.ts";
 import { fieldsFirst, isFieldsFirst, type FieldsFirstLogger } from "./pino-log.ts";
 import { resolveProviders } from "./resolve-providers.ts";
 
@@ -56,7 +57,7 @@ export interface WorkflowHostOptions {
   readonly limits?: Partial<HostLimits>;
   /**
    * Where the host, and the `ctx.log` of steps, write: a logger that takes `(message, fields)`, or one such as pino, which takes the
-   * fields first. Default: the console, without `debug`.
+   * fields first. One that throws or rejects changes nothing. Default: the console, without `debug`.
    */
   readonly log?: StepLog | FieldsFirstLogger;
   /** Whether what steps write (`ctx.write`, `ctx.progress`, `ctx.log`) is kept for `logs(id)`, bounded by `limits.logLines`. Default `true`. */
@@ -233,7 +234,7 @@ const clockMethods = ["now", "monotonic", "setTimer", "yield", "track"] as const
 
 function checkLog(log: StepLog | FieldsFirstLogger): StepLog {
   checkMethods("log", log, ["debug", "info", "warn", "error"]);
-  return isFieldsFirst(log) ? fieldsFirst(log) : log;
+  return guardedLog(isFieldsFirst(log) ? fieldsFirst(log) : log);
 }
 
 function checkTelemetry(telemetry: Telemetry | undefined): Telemetry | undefined {

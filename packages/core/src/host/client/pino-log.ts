@@ -23,7 +23,8 @@ export function fieldsFirst(logger: FieldsFirstLogger): StepLog {
     (level: "debug" | "info" | "warn" | "error"): StepLog["info"] =>
     (message, fields = {}) => {
       const { error, ...rest } = fields;
-      logger[level](error === undefined ? rest : { ...rest, err: error }, message);
+      // Given on, since some are asynchronous, and then whoever calls has to take the rejection.
+      return logger[level](error === undefined ? rest : { ...rest, err: error }, message);
     };
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }

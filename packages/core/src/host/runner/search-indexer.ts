@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { storeError } from "../../engine/stored-error.ts";
 import { WfeError } from "../../errors.ts";
 import type { Lease } from "../../providers/lock-provider.ts";
 import type { SearchChange } from "../../providers/search-index.ts";
@@ -88,11 +89,16 @@ export class SearchIndexer {
   #schedule(delayMs: number): void {
     if (this.#stopped) return;
     const { clock } = this.#core.runtime;
-    const round = (): void => void clock.track(this.#round(), "engine").then((pauseMs) => this.#schedule(pauseMs));
+    const round = (): void =>
+      void clock.track(this.#round(), "engine").then(
+        (pauseMs) => this.#schedule(pauseMs),
+        // Whatever it was, the index is not to stay as it is until the host is made anew.
+        () => this.#schedule(longestPauseMs),
+      );
     this.#timer = clock.setTimer(delayMs, round, { background: true });
   }
 
-  /** Never rejects. Gives when the next one is to be. */
+  /** Gives when the next one is to be; what fails in it is told, and tried again. */
   async #round(): Promise<number> {
     try {
       const pauseMs = await this.#work();
@@ -103,7 +109,7 @@ export class SearchIndexer {
       if (this.#stopped) return 0;
       this.#failures += 1;
       this.#attached = undefined;
-      this.#error = error instanceof Error ? error : new WfeError("SEARCH_FAILED", String(error));
+      this.#error = error instanceof Error ? error : new WfeError("SEARCH_FAILED", storeError(error).message);
       if (this.#failures === 1)
         this.#core.log.warn("the search index is not fed; workflows go on, and it is tried again", { error });
       return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(this.#failures - 1, 10));
