@@ -26,10 +26,10 @@ export class Connection {
   #commands: Client | undefined;
   #listener: Client | undefined;
 
-  constructor(target: Target, random: () => number) {
+  constructor(target: Target, store: string | undefined, random: () => number) {
     this.#target = target;
     this.#random = random;
-    this.keys = keysOf(target.prefix);
+    this.keys = keysOf(target.prefix, store);
     this.#channels = new Set([this.keys.notes]);
   }
 

@@ -1,6 +1,6 @@
 /**
  * The names of everything that one provider stores. The prefix stands in braces: so all of it lies in one slot of a cluster, and a
- * script may touch several keys.
+ * script may touch several keys. What follows is the store's: two that are given one prefix take nothing from each other.
  */
 export interface Keys {
   /** A hash: when a lease expires, and which process holds it. There is none of a lease that is dead. */
@@ -25,8 +25,9 @@ export interface Keys {
   readonly probe: string;
 }
 
-export function keysOf(prefix: string): Keys {
-  const name = (what: string): string => `{${prefix}}:${what}`;
+export function keysOf(prefix: string, store: string | undefined): Keys {
+  const first = store === undefined ? `{${prefix}}` : `{${prefix}}:${store}`;
+  const name = (what: string): string => `${first}:${what}`;
   return {
     lease: (id) => name(`lease:${id}`),
     holders: name("holders"),

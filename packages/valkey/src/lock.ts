@@ -94,7 +94,7 @@ const closeLeases = script("for _, lease in ipairs(KEYS) do redis.call('DEL', le
  * Leases by the server's clock. A lease that is there is not dead, one that is not there is: it dies once, when it is deleted, and
  * nothing creates it again.
  */
-export function valkeyLock(prefix: string, opened: () => OpenValkey): LockProvider {
+export function valkeyLock(name: () => string, opened: () => OpenValkey): LockProvider {
   /** Of a lease opened here: says which machine this is, where there is no /proc to ask. */
   let own: ProcessIdentity | null = null;
   /** What the leases of this process hold, so that it is freed with them. */
@@ -108,8 +108,9 @@ export function valkeyLock(prefix: string, opened: () => OpenValkey): LockProvid
   };
 
   return {
-    // Not of one server: one that has lost its data, or a replica that was promoted, takes its predecessor's place.
-    name: `valkey:${prefix}`,
+    get name() {
+      return name();
+    },
 
     openLease: async ({ ttlMs, holder }) => {
       const { connection, now, runtime } = opened();

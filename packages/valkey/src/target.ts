@@ -6,7 +6,8 @@ export type ValkeyTarget = string | RedisOptions | Redis | Cluster;
 
 export interface ValkeyOptions {
   /**
-   * What every key begins with, in braces: `{wfe}:...`. Hosts of one store share it; each store that uses the same server has its own.
+   * What every key begins with, in braces: `{wfe}:...`. Hosts of one store share it. Stores may share it too, since the store's id
+   * comes next; but a copy of a store that is used beside it, such as a restored backup, has the same id, and needs another prefix.
    * At most 100 characters, without braces. Default `"wfe"`.
    */
   readonly prefix?: string;

@@ -2,6 +2,7 @@ import {
   type Clock,
   InvalidOptionError,
   type Provider,
+  type ProviderContext,
   type Runtime,
   StoreError,
   systemClock,
@@ -32,13 +33,15 @@ export interface OpenValkey {
  * ```
  *
  * Nothing that it holds is needed: a server that loses its data or stops costs time and repeated attempts. Every host of a store
- * has to use it, with the same prefix. It makes two connections of its own, also where it is given a client.
+ * has to use it, with the same prefix; stores may share both. It makes two connections of its own, also where it is given a client.
  */
 export function valkey(target: ValkeyTarget, options: ValkeyOptions = {}): Provider {
   const checked = targetOf(target, options);
   let opens = 0;
   let current: OpenValkey | undefined;
   let opening: Promise<void> | undefined;
+  /** Of whoever opened it first, and not closed it since. */
+  let context: ProviderContext | undefined;
 
   const opened = (): OpenValkey => {
     if (current !== undefined) return current;
@@ -48,6 +51,9 @@ export function valkey(target: ValkeyTarget, options: ValkeyOptions = {}): Provi
       { outcome: "not-applied", transient: false },
     );
   };
+  // Not of one server: one that has lost its data, or a replica that was promoted, takes its predecessor's place.
+  const lockName = (): string =>
+    context?.store === undefined ? `valkey:${checked.prefix}` : `valkey:${checked.prefix}:${context.store}`;
   const queue = valkeyQueue(opened);
   const lifecycle = valkeyLifecycle(() => current);
 
@@ -56,9 +62,9 @@ export function valkey(target: ValkeyTarget, options: ValkeyOptions = {}): Provi
     else lifecycle.listenersChanged();
   };
 
-  const open = async (runtime: Runtime): Promise<void> => {
+  const open = async ({ runtime, store }: ProviderContext): Promise<void> => {
     const { clock } = runtime;
-    const connection = new Connection(checked, () => runtime.random());
+    const connection = new Connection(checked, store, () => runtime.random());
     await connection.open();
     connection.messages.add(({ channel, message }) => {
       if (channel === connection.keys.lifecycle) lifecycle.heard(message);
@@ -75,21 +81,27 @@ export function valkey(target: ValkeyTarget, options: ValkeyOptions = {}): Provi
 
   return {
     name: "valkey",
-    lock: valkeyLock(checked.prefix, opened),
+    lock: valkeyLock(lockName, opened),
     queue,
     lifecycle,
 
-    open: async ({ runtime }) => {
-      if (current !== undefined && current.clock !== runtime.clock) {
+    open: async (given) => {
+      context ??= given;
+      if (context.runtime.clock !== given.runtime.clock) {
         throw new InvalidOptionError("hosts that share a valkey() need one clock: give them the same `clock`");
       }
+      if (context.store !== given.store) {
+        throw new InvalidOptionError(
+          "a valkey() serves the hosts of one store, and this one serves another: give the hosts of each store one of its own, `valkey(...)` with the same server",
+        );
+      }
       opens += 1;
-      opening ??= open(runtime);
+      opening ??= open(given);
       try {
         await opening;
       } catch (error) {
         opens -= 1;
-        if (opens === 0) opening = undefined;
+        if (opens === 0) opening = context = undefined;
         throw error;
       }
     },
@@ -98,7 +110,7 @@ export function valkey(target: ValkeyTarget, options: ValkeyOptions = {}): Provi
       if (opens === 0) return;
       opens -= 1;
       if (opens > 0) return;
-      opening = undefined;
+      opening = context = undefined;
       await lifecycle.stop();
       current?.connection.close();
       current = undefined;

@@ -34,4 +34,9 @@ export interface Provider {
 
 export interface ProviderContext {
   readonly runtime: Runtime;
+  /**
+   * Of which store this is to be a part: the name of the store's own lock, which no other store has. Undefined for the store itself
+   * and what stands before it in the list, and where the store brings no lock.
+   */
+  readonly store?: string;
 }

@@ -6,6 +6,7 @@ import { telemetryHost } from "../core/telemetry-host.ts";
 import { engineTime } from "../core/engine-time.ts";
 import { LogKeeper } from "../core/log-keeper.ts";
 import type { HostCore, Runner } from "../core/host-core.ts";
+import { noteMissed } from "../core/search-note.ts";
 import { Offers } from "../core/offers.ts";
 import { HostLifecycle } from "../lifecycle-hub.ts";
 import { DefinitionRegistry } from "../registry.ts";
@@ -134,7 +135,14 @@ export class HostLife {
       () => false,
     );
     this.#isOpen = false;
-    if (opened === true) await closeAll(this.#core.providers.list);
+    if (opened !== true) return;
+    await this.#noteMissed().catch((missedError: unknown) =>
+      this.#core.log.warn(
+        "the store could not be told that this host had no search index: call `reindex()` once hosts have one again",
+        { error: missedError },
+      ),
+    );
+    await closeAll(this.#core.providers.list);
   }
 
   #open(): Promise<void> {
@@ -151,11 +159,14 @@ export class HostLife {
     const { providers, runtime, hub, syncEngineTime } = this.#core;
     const opened: Provider[] = [];
     try {
+      let store: string | undefined;
       for (const provider of providers.list) {
-        await provider.open({ runtime });
+        await provider.open({ runtime, ...(store === undefined ? {} : { store }) });
         opened.push(provider);
+        if (provider.persistence === providers.persistence) store = provider.lock?.name;
       }
       await syncEngineTime();
+      await this.#noteMissed();
     } catch (error) {
       await closeAll(opened).catch((closeError: unknown) =>
         this.#core.log.warn("a provider could not be closed after another one failed to open", { error: closeError }),
@@ -165,6 +176,15 @@ export class HostLife {
     hub.connect(providers.lifecycle);
     this.#offerWhatIsWoken();
     this.#isOpen = true;
+  }
+
+  /**
+   * What a host without an index does is kept for none. Told before it does anything, for it may die; and at its end, since one that
+   * has an index may have begun anew and stopped meanwhile.
+   */
+  async #noteMissed(): Promise<void> {
+    const { search, persistence } = this.#core.providers;
+    if (search === undefined && persistence.outbox !== undefined) await noteMissed(persistence.outbox);
   }
 
   /** A host that runs workflows does so itself, with what it does not take. */
