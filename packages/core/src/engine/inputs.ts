@@ -128,6 +128,8 @@ export interface RetryBase {
   readonly last: ReadonlyMap<number, string>;
   /** Whether data or items were set by hand since: inputs are made anew. */
   readonly corrected: boolean;
+  /** The pointers that it is about, where any are live there. */
+  readonly targets?: readonly number[];
   /** The pointer that waits for a child which is being retried already. */
   readonly awaits?: number;
 }

@@ -1,30 +1,12 @@
 import { Draft } from "./draft.ts";
 import type { WorkflowDefinition } from "../definition/definition.ts";
-import {
-  isInItem,
-  readFacts,
-  type Cause,
-  type JournalFacts,
-  type Opened,
-  type Position,
-  type ReadTurn,
-} from "./failures.ts";
+import { readFacts, type Cause, type JournalFacts, type Opened, type Position, type ReadTurn } from "./failures.ts";
+import { dependentsOf } from "./graph-dependents.ts";
 import type { RetryBase } from "./inputs.ts";
 import { renumber, strandedAt } from "./repair.ts";
-import { executionId, rootPointer, type WorkflowState } from "./state.ts";
+import { choose, type Refused, type RetryTarget } from "./retry-choice.ts";
+import { rootPointer, type WorkflowState } from "./state.ts";
 import { unwind, type Cut } from "./unwind.ts";
-
-/** Which executions are to run again. Default: what the workflow failed of, or what an error has suspended. */
-export interface RetryTarget {
-  /** A step by its id, or by the last part of it where that names one alone. */
-  readonly from?: string;
-  /** The numbers of the items or iterations around it, the innermost last; of outer ones as many as are given. */
-  readonly item?: readonly number[];
-  /** One execution, by the id that the history gives it. */
-  readonly execution?: string;
-}
-
-type Refused = { readonly refused: string };
 
 /** A cut, and what becomes of it. */
 interface PlannedCut extends Cut {
@@ -52,7 +34,7 @@ export function findRetryBase(
   const undone = undoneScopes(facts);
   const chosen = choose(definition, facts, turns, target);
   if (chosen !== undefined && "refused" in chosen) return chosen;
-  const cuts = planCuts(facts, undone, chosen);
+  const cuts = planCuts(definition, facts, undone, chosen);
   if ("refused" in cuts) return cuts;
   const [first] = cuts.filter(({ runs }) => runs);
   return baseOf(definition, facts, turns, cuts, stepAt(turns, facts, first));
@@ -133,46 +115,8 @@ function undoneScopes({ undone, causes, opened }: JournalFacts): readonly Undone
   return [...scopes.values()];
 }
 
-/** The executions that are meant; undefined: all that failed. */
-function choose(
-  definition: WorkflowDefinition,
-  facts: JournalFacts,
-  turns: readonly ReadTurn[],
-  { from, item = [], execution }: RetryTarget,
-): readonly Opened[] | Refused | undefined {
-  if (from === undefined && item.length === 0 && execution === undefined) return undefined;
-  const step = from === undefined ? undefined : resolveStep(definition, from);
-  if (from !== undefined && step === undefined) return { refused: `the definition has no step \`${from}\`` };
-  const matches = [...facts.opened.values()].filter(
-    (one) =>
-      (step === undefined || one.step === step) &&
-      (execution === undefined || executionId(facts.state, one.pointer) === execution) &&
-      isInItem(one.indexes, item),
-  );
-  const failed = failedNow(facts, turns);
-  const failedMatches = matches.filter(({ pointer }) => failed.has(pointer));
-  if (failedMatches.length > 0) return failedMatches;
-  const latest = matches.at(-1);
-  if (latest !== undefined && (step !== undefined || execution !== undefined)) return [latest];
-  const where = item.length === 0 ? "" : ` in item ${item.join(", ")}`;
-  if (execution !== undefined)
-    return {
-      refused: `the history has no execution \`${execution}\`${where}: \`history\` gives them as \`executionId\``,
-    };
-  if (step === undefined) return { refused: `nothing has failed${where}: name a step by \`from\`` };
-  return { refused: `step \`${step}\` has not been reached${where}, so there is nothing to go back to` };
-}
-
-/** What waits to be mended, by pointer: just before it failed or, where it is held, now. */
-function failedNow({ causes, state }: JournalFacts, turns: readonly ReadTurn[]): ReadonlyMap<number, Position> {
-  const failed = new Map(causes.map(({ pointer, at }) => [pointer, at]));
-  const last = turns.at(-1);
-  const end = { seq: last?.seq ?? 0, count: last?.entries.length ?? 0 };
-  for (const { id, status } of state.pointers.values()) if (status === "held") failed.set(id, end);
-  return failed;
-}
-
 function planCuts(
+  definition: WorkflowDefinition,
   facts: JournalFacts,
   undone: readonly UndoneScope[],
   chosen: readonly Opened[] | undefined,
@@ -182,7 +126,7 @@ function planCuts(
   for (const execution of chosen) {
     const cut = cutOfOne(facts, undone, execution);
     if ("refused" in cut) return cut;
-    cuts.push(cut);
+    cuts.push(cut.renew ? { ...cut, withhold: dependentsOf(definition, facts, execution) } : cut);
   }
   if (cuts.some(({ pointer }) => pointer === rootPointer)) return cuts;
   const others = facts.causes
@@ -271,8 +215,9 @@ function baseOf(
   if (stranded !== undefined) return { refused: stranded };
   const held = cuts.flatMap((cut) => (cut.runs ? [] : [...(unwound.cut.get(cut.pointer) ?? [])]));
   const frozen = new Set([...unwound.frozen].map(renamed));
+  const targets = cuts.flatMap((cut) => (cut.runs ? [renamed(cut.reopens ?? cut.pointer)] : []));
   const { last, corrected } = unwound;
-  return { step, state, frozen, held: new Set(held.map(renamed)), last, corrected };
+  return { step, state, frozen, held: new Set(held.map(renamed)), targets, last, corrected };
 }
 
 /** A container as it stood before it opened its branches: only those that it opened at once are there. */
@@ -305,11 +250,4 @@ function stepOf({ opened }: JournalFacts, pointer: number): string {
 
 function isBefore(one: Position, other: Position): boolean {
   return one.seq < other.seq || (one.seq === other.seq && one.count < other.count);
-}
-
-/** A step by its id, or by the last part of it where that names one alone. */
-function resolveStep(definition: WorkflowDefinition, name: string): string | undefined {
-  if (definition.index.places.has(name)) return name;
-  const matches = [...definition.index.places.keys()].filter((id) => id.endsWith(`/${name}`));
-  return matches.length === 1 ? matches[0] : undefined;
 }

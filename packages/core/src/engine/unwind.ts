@@ -1,13 +1,16 @@
 import { Draft } from "./draft.ts";
-import type { Entry, NodeEnd } from "./entries.ts";
+import type { Entry, NodeEnd, OpenBranch } from "./entries.ts";
 import { applyEntry, initialState, type Address } from "./evolve.ts";
 import { isOpening, pointersAround, type Position, type ReadTurn } from "./failures.ts";
+import type { Withheld } from "./graph-dependents.ts";
 import { streamKey, type Pointer, type UndoRef, type WorkflowState } from "./state.ts";
 
 /** From here on a pointer, with all that hangs on it, stands still: nothing of what came of it has happened. */
 export interface Cut {
   readonly pointer: number;
   readonly at: Position;
+  /** From there on these vertices of graphs around it have not been opened: they come of it. */
+  readonly withhold?: Withheld;
 }
 
 export interface Unwound {
@@ -33,7 +36,7 @@ export function unwind(turns: readonly ReadTurn[], cuts: readonly Cut[]): Unwoun
   for (const { seq, entries } of turns) {
     const ofTurn = cuts.filter(({ at }) => at.seq === seq);
     for (let index = 0; index <= entries.length; index++) {
-      for (const { pointer, at } of ofTurn) if (at.count === index) unwinding.cut(pointer);
+      for (const cut of ofTurn) if (cut.at.count === index) unwinding.cut(cut);
       const entry = entries[index];
       if (entry !== undefined) unwinding.fold(entry, { seq, index });
     }
@@ -51,6 +54,7 @@ class Unwinding {
   readonly #around: Set<number> = new Set();
   readonly #cut: Map<number, ReadonlySet<number>> = new Map();
   readonly #last: Map<number, string> = new Map();
+  readonly #withheld: Map<number, ReadonlySet<string>> = new Map();
   #corrected = false;
   /** By saga: undo records of ends that have not happened. */
   readonly #void: Map<number, UndoRef[]> = new Map();
@@ -62,7 +66,9 @@ class Unwinding {
     return { state: this.#draft.done(), frozen: this.#frozen, cut: this.#cut, last, corrected: this.#corrected };
   }
 
-  cut(pointer: number): void {
+  cut({ pointer, withhold }: Cut): void {
+    for (const [graph, vertices] of withhold ?? [])
+      this.#withheld.set(graph, new Set([...(this.#withheld.get(graph) ?? []), ...vertices]));
     if (!this.#draft.pointers.has(pointer) || this.#frozen.has(pointer)) return;
     this.#cut.set(pointer, this.#freeze(pointer));
   }
@@ -105,6 +111,9 @@ class Unwinding {
       case "event-consumed":
         if (!this.#happens(entry)) return this.#moveCursor(entry);
         return this.#apply(entry, address);
+      case "branches-opened":
+        if (this.#happens(entry)) this.#apply({ ...entry, open: this.#withoutWithheld(entry) }, address);
+        return;
       default:
         if (this.#happens(entry)) {
           this.#linkOver(entry);
@@ -159,6 +168,12 @@ class Unwinding {
       for (const { at } of this.#draft.branchesOf(next)) if (at !== null) pending.push(at);
     }
     return all;
+  }
+
+  #withoutWithheld({ pointer, open }: Extract<Entry, { kind: "branches-opened" }>): readonly OpenBranch[] {
+    const withheld = this.#withheld.get(pointer);
+    if (withheld === undefined) return open;
+    return open.filter(({ slot }) => !slot.startsWith("vertex:") || !withheld.has(slot.slice("vertex:".length)));
   }
 
   /** An event that was read is not read again: by the line that read it, or the nearest one around it that is there. */
