@@ -45,6 +45,8 @@ import {
 } from "./lines.ts";
 import { type Answer, type BodyView, type ChildAnswer, type Failure, type PublishedEvent } from "./world.ts";
 
+const givenUp = "the step had failed, and the workflow was terminated before anybody mended that";
+
 /**
  * What a workflow means, written down as naively as can be: a recursive interpreter over the definition's nodes, in which a
  * line of control is a generator, a failure is a thrown `Failed`, and stopping something throws a `Stop` into its line. It
@@ -218,7 +220,7 @@ export class Model {
     this.#take(() => {
       const ending: Ending = { kind: "terminated", compensate };
       if (stuck || (this.#ending !== null && !compensate)) this.#finalize(ending);
-      else this.#endRoot(ending);
+      else this.#endRoot(ending, true);
     }, order);
     return true;
   }
@@ -350,6 +352,7 @@ export class Model {
     const { onError = "fail" } = node;
     for (;;) {
       let failed: Failed;
+      let over: Failure | undefined;
       try {
         const output = yield* this.#run(frame, last);
         this.#completed(frame, output);
@@ -374,14 +377,14 @@ export class Model {
       if ((behavior === "suspend" || failed.does === "suspend") && !stopping) {
         this.phase = "suspended";
         this.error = failure;
-        yield { kind: "held", frame };
-        continue;
+        over = yield { kind: "held", frame };
+        if (over === undefined) continue;
       }
-      const final = behavior === "suspend" ? "fail" : behavior;
-      if (final === "fail" && node.kind !== "saga") this.#record(frame, { error: failure.message });
+      const final = behavior === "suspend" || over !== undefined ? "fail" : behavior;
+      if (final === "fail" && node.kind !== "saga") this.#record(frame, { error: over?.message ?? failure.message });
       if (node.kind === "saga" && (final === "ignore" || final === "compensate"))
         this.#put(frame, { ok: false, error: new Error(failure.message) });
-      return { kind: "failed", failure, behavior: final };
+      return { kind: "failed", failure: over ?? failure, behavior: final };
     }
   }
 
@@ -962,13 +965,22 @@ export class Model {
     if (task.wait === wait) this.#resume(task, (gen) => gen.next());
   }
 
-  #endRoot(ending: Ending): void {
+  /** `byHand`: what an error holds in a hook has failed. What it holds in an undoing begins again. */
+  #endRoot(ending: Ending, byHand = false): void {
+    const { error } = this;
     if (this.#ending === null) {
       this.#ending = ending;
       this.#stop(this.#root, new Stop(this.#rootScope));
     }
     // To terminate is also to resume.
-    if (ending.kind === "terminated" && this.phase === "suspended") this.#activate(new Map());
+    if (ending.kind !== "terminated" || this.phase !== "suspended") return;
+    this.phase = "active";
+    for (const wait of byHand ? this.#sorted(this.#waits("held"), new Map()) : []) {
+      const { env, node } = wait.frame;
+      const failure = error?.stepId === node.id ? error : { message: givenUp, stepId: node.id };
+      if (env.inUndoing !== true && env.task.wait === wait) this.#resume(env.task, (gen) => gen.next(failure));
+    }
+    if (!this.#over) this.#activate(new Map());
   }
 
   /** What was held by an error begins again, with a new count of retries. */

@@ -90,7 +90,7 @@ const cases: Readonly<Record<string, Called>> = {
   "skips a container": {
     definition: items,
     data: list,
-    calls: [["applied", { kind: "skip-step", stepId: "each" }]],
+    calls: [["applied", { kind: "skip-step", stepId: "each", output: [{ by: "hand" }] }]],
   },
   "skips while suspended": {
     definition: waits,

@@ -1,8 +1,8 @@
 import { copy, diffPatch, sizeOf } from "../codec/index.ts";
 import type { WorkflowDefinition } from "../definition/definition.ts";
 import { WfeError } from "../errors.ts";
-import { cancelNode, completeNode, openNode } from "./flow.ts";
-import { indexesAround, isInItem } from "./failures.ts";
+import { completeNode, failNode, openNode } from "./flow.ts";
+import { indexesAround, isInItem, pointersAround } from "./failures.ts";
 import type { Delivery, Input, RetryBase } from "./inputs.ts";
 import { childEnded } from "./kinds/child.ts";
 import { handlerOf } from "./kinds/handlers.ts";
@@ -11,8 +11,9 @@ import { migrate } from "./migrate.ts";
 import { goBackTo } from "./repair.ts";
 import { finalize, terminateWorkflow } from "./root.ts";
 import { rootLine, rootPointer, type Pointer, type WorkflowState } from "./state.ts";
+import type { StoredError } from "./stored-error.ts";
 import type { Turn } from "./turn.ts";
-import { retryUndo } from "./undo.ts";
+import { isUndoing, retryUndo, stoppedError } from "./undo.ts";
 import { isFinal } from "./work.ts";
 
 /** A delivery is read: it is applied, or refused with a reason, and either is on record. */
@@ -32,6 +33,8 @@ export function decideDelivery(turn: Turn, input: DeliveryInput): void {
 }
 
 type DeliveryInput = Extract<Input, { kind: "delivery" }>;
+type SkipDelivery = Extract<Delivery, { kind: "skip-step" }>;
+type Live = Pick<WorkflowState, "pointers" | "branches">;
 
 function actorOf(delivery: Delivery): { readonly actor?: string } {
   return "actor" in delivery && delivery.actor !== undefined ? { actor: delivery.actor } : {};
@@ -58,12 +61,12 @@ function refusalOf(
       return retryRefusal(draft, delivery, base);
     case "skip-step":
       if (draft.phase === "failed" && draft.stuckUndo === null)
-        return refusedBase(base) ?? outputRefusal(turn, delivery.output);
+        return refusedBase(base) ?? skipRefusal(turn, delivery, base) ?? outputRefusal(turn, delivery.output);
       return (
         ended ??
-        (findLive(turn, delivery) === undefined
+        (findLive(draft, delivery) === undefined
           ? `no step \`${delivery.stepId}\` is live: only a step that runs, sleeps, waits or has failed can be skipped`
-          : outputRefusal(turn, delivery.output))
+          : (severalRefusal(draft, delivery.stepId, heldOf(draft, delivery)) ?? outputRefusal(turn, delivery.output)))
       );
     case "set-data":
       if (draft.phase === "completed" || draft.phase === "terminated") return ended;
@@ -74,7 +77,8 @@ function refusalOf(
       if (draft.phase === "completed" || draft.phase === "terminated") return ended;
       return itemRefusal(turn, delivery) ?? (base === undefined ? undefined : refusedBase(base));
     case "migrate":
-      return draft.phase === "completed" || draft.phase === "terminated" ? ended : migrate(turn, delivery, "check");
+      if (draft.phase === "completed" || draft.phase === "terminated") return ended;
+      return migrate(turn, delivery, "check") ?? (base === undefined ? undefined : refusedBase(base));
     case "child-retried": {
       if (awaitsChild(draft, delivery) !== undefined) return undefined;
       if (isFinal(draft) && draft.stuckUndo === null) return refusedBase(base);
@@ -145,6 +149,31 @@ function refusedBase(base: RetryBase | { readonly refused: string } | undefined)
   return "refused" in base ? base.refused : undefined;
 }
 
+/** In a workflow that had failed: whether the step is where it would go on, and it is clear which execution is meant. */
+function skipRefusal(
+  { definition }: Turn,
+  delivery: SkipDelivery,
+  base: RetryBase | { readonly refused: string } | undefined,
+): string | undefined {
+  if (base === undefined || !("state" in base)) return undefined;
+  const { state, targets = [], step } = base;
+  if (findLive(state, delivery, targets) === undefined)
+    return `step \`${delivery.stepId}\` is not where the workflow would go on, which is \`${step}\`: skip that, or \`retryWorkflow\``;
+  const named = stepNamed(definition, delivery.stepId);
+  return severalRefusal(
+    state,
+    delivery.stepId,
+    targets.filter((id) => state.pointers.get(id)?.step === named),
+  );
+}
+
+/** Whoever asks for one of several has to say which. */
+function severalRefusal(state: WorkflowState, stepId: string, failed: readonly number[]): string | undefined {
+  if (failed.length < 2) return undefined;
+  const items = failed.map((id) => indexesAround(state, state.pointers.get(id)?.branch ?? -1).join(", "));
+  return `step \`${stepId}\` failed ${failed.length} times, in items ${items.map((item) => `[${item}]`).join(" and ")}: say which one is meant by \`item\``;
+}
+
 function outputRefusal(turn: Turn, output: unknown): string | undefined {
   try {
     copy(output, { path: "output", maxBytes: turn.context.limits.valueBytes, maxDepth: turn.context.limits.depth });
@@ -176,10 +205,7 @@ function apply(turn: Turn, { delivery, base, children = [] }: DeliveryInput): vo
       return;
     }
     case "skip-step":
-      // What is still live is skipped where it stands.
-      if (draft.phase === "failed" && base !== undefined && "state" in base)
-        goBackTo(turn, base, { ...actor, children });
-      return skip(turn, delivery, actor);
+      return skipStep(turn, delivery, base, children);
     case "set-data":
       return turn.emit({
         kind: "data-set",
@@ -250,8 +276,15 @@ export function suspendWhereOnlyHeld(turn: Turn): void {
   if (held === undefined || draft.stragglers.size > 0) return;
   turn.emit({
     kind: "workflow-suspended",
-    reason: `step \`${held.step}\` failed and was not retried: \`retryWorkflow\` or \`skipStep\``,
+    reason: `step \`${held.step}\` ${notRetried}`,
   });
+}
+
+const notRetried = "failed and was not retried: `retryWorkflow` or `skipStep`";
+
+/** Whether an error suspended the workflow, and not a person. */
+function suspendedItself({ error, reason }: WorkflowState): boolean {
+  return error !== null || reason?.endsWith(notRetried) === true;
 }
 
 /** Everything goes on; what was held by an error gets a new count of retries. */
@@ -294,40 +327,84 @@ function terminate(turn: Turn, delivery: Extract<Delivery, { kind: "terminate" }
   // A stuck undoing, or a second call without compensation, ends it where it stands.
   if (turn.draft.stuckUndo !== null || (ending != null && !how.compensate))
     return finalize(turn, { kind: "terminated", ...how });
-  terminateWorkflow(turn, how);
+  const { error } = turn.draft;
+  terminateWorkflow(turn, how, () => giveUpHeld(turn, error));
 }
 
-function skip(
+/**
+ * What an error holds in a hook has failed: to end the workflow is not to run it once more, nor to wait for somebody. An undoing is
+ * not given up, since what it leaves undone would be left for ever.
+ */
+function giveUpHeld(turn: Turn, error: StoredError | null): void {
+  for (const { id } of turn.draft.pointers.values()) {
+    const pointer = turn.pointer(id);
+    if (pointer?.status !== "held" || isUndoing(turn.draft, pointer.branch)) continue;
+    const message = "the step had failed, and the workflow was terminated before anybody mended that";
+    const failed = error?.stepId === pointer.step ? error : { ...stoppedError, message };
+    failNode(turn, id, { error: failed, forGood: true });
+  }
+}
+
+/** A step gets its output by hand. In a workflow that had failed, everything else goes on as for a retry. */
+function skipStep(
   turn: Turn,
-  { stepId, item, output }: Extract<Delivery, { kind: "skip-step" }>,
-  actor: { readonly actor?: string },
+  delivery: SkipDelivery,
+  base: RetryBase | { readonly refused: string } | undefined,
+  children: readonly string[],
 ): void {
-  const pointer = findLive(turn, { stepId, ...(item === undefined ? {} : { item }) });
+  const actor = actorOf(delivery);
+  if (turn.draft.phase !== "failed" || base === undefined || !("state" in base)) {
+    const pointer = findLive(turn.draft, delivery);
+    return pointer === undefined ? undefined : skip(turn, pointer, delivery);
+  }
+  const { state } = base;
+  const pointer = findLive(state, delivery, base.targets);
   if (pointer === undefined) return;
-  const held = [...turn.draft.pointers.values()].some((one) => one.status === "held" && one.id !== pointer.id);
-  if (turn.draft.phase === "suspended" && !held) turn.emit({ kind: "workflow-resumed", ...actor });
+  // What stands in it is stopped with it: it is not set going first, and its children that have ended are let.
+  const within = (id: number): boolean => id === pointer.id || pointersAround(state, id).includes(pointer.id);
+  const ofOthers = children.filter((one) =>
+    [...state.pointers.values()].some(({ id, child }) => child?.id === one && !within(id)),
+  );
+  goBackTo(turn, base, { ...actor, children: ofOthers, passOver: within });
+  const revived = turn.pointer(pointer.id);
+  if (revived !== undefined) skip(turn, revived, delivery);
+}
+
+/** What is still live is skipped where it stands. */
+function skip(turn: Turn, pointer: Pointer, delivery: SkipDelivery): void {
+  const actor = actorOf(delivery);
+  const { draft } = turn;
+  // One that a person suspended stays so; one that its error suspended goes on, unless another step is held.
+  const held = [...draft.pointers.values()].some((one) => one.status === "held" && one.id !== pointer.id);
+  if (draft.phase === "suspended" && !held && suspendedItself(draft)) turn.emit({ kind: "workflow-resumed", ...actor });
   if (pointer.child !== null && pointer.status === "waiting")
     turn.stopChild({ childId: pointer.child.id, compensate: true, reason: "its step was skipped" });
-  const owned = copy(output, {
+  const owned = copy(delivery.output, {
     path: "output",
     maxBytes: turn.context.limits.valueBytes,
     maxDepth: turn.context.limits.depth,
   });
-  if (pointer.openBranches > 0) return cancelNode(turn, pointer.id, true);
+  // What it holds is stopped first.
   completeNode(turn, pointer.id, owned, actor);
 }
 
-/** The live pointer of a step, by its id or its last part; the held one first. */
-function findLive(
-  { draft }: Turn,
-  { stepId, item = [] }: { readonly stepId: string; readonly item?: readonly number[] },
-): Pointer | undefined {
-  const live = [...draft.pointers.values()].filter(
+/** The live pointer of a step: the one that is to be mended, the held one, or any. */
+function findLive(state: Live, delivery: SkipDelivery, targets: readonly number[] = []): Pointer | undefined {
+  const live = liveOf(state, delivery);
+  return live.find(({ id }) => targets.includes(id)) ?? live.find((pointer) => pointer.status === "held") ?? live[0];
+}
+
+function heldOf(state: Live, delivery: SkipDelivery): readonly number[] {
+  return liveOf(state, delivery).flatMap(({ id, status }) => (status === "held" ? [id] : []));
+}
+
+/** By the step's id or its last part. */
+function liveOf(state: Live, { stepId, item = [] }: SkipDelivery): readonly Pointer[] {
+  return [...state.pointers.values()].filter(
     (pointer) =>
       pointer.id !== rootPointer &&
       pointer.ending === null &&
       (pointer.step === stepId || pointer.step.endsWith(`/${stepId}`)) &&
-      isInItem(indexesAround(draft, pointer.branch), item),
+      isInItem(indexesAround(state, pointer.branch), item),
   );
-  return live.find((pointer) => pointer.status === "held") ?? live[0];
 }

@@ -10,7 +10,9 @@ import {
   rootPointer,
   streamKey,
   type Pointer,
+  type UndoRecord,
   type UndoRef,
+  type UndoWalk,
   type WorkflowState,
 } from "./state.ts";
 
@@ -527,9 +529,13 @@ function patchData(draft: Draft, local: number | undefined, patch: StoredPatch):
   if (branch !== undefined) draft.setBranch({ ...branch, local: applyPatch(branch.local ?? {}, patch) });
 }
 
-/** Numbers of events are those of another store, and so are children. */
+/** Numbers of events and of calls are those of another store, and so are children. */
 function importInto(draft: Draft, { identity, importedAt }: Extract<Entry, { kind: "workflow-imported" }>): void {
   draft.identity = identity;
+  // Its inbox here is empty, and begins to count anew.
+  draft.inboxRead = 0;
+  // Its row here is as old as the import: it cannot have ended before, and retention counts from now.
+  if (draft.completedAt !== null) draft.completedAt = importedAt;
   for (const { id } of draft.lines.values()) draft.setLine({ id, cursors: {} });
   for (const { id, wait, child, status, scope } of draft.pointers.values()) {
     if (scope !== null) draft.changeScope(id, { joined: {} });
@@ -566,6 +572,7 @@ function renameSteps(draft: Draft, steps: Readonly<Record<string, string>>): voi
     if (renamed(step) !== step) draft.changePointer(id, { step: renamed(step) });
     if (scope !== null && scope.started.length > 0)
       draft.changeScope(id, { started: scope.started.map(renamed), done: scope.done.map(renamed) });
+    if (scope?.walk != null) draft.changeScope(id, { walk: renamedWalk(scope.walk, renamed) });
   }
   for (const { id, ownerStep, slot, undoing } of draft.branches.values()) {
     draft.changeBranch(id, {
@@ -574,6 +581,13 @@ function renameSteps(draft: Draft, steps: Readonly<Record<string, string>>): voi
       undoing: undoing === null ? null : { ...undoing, step: renamed(undoing.step) },
     });
   }
+}
+
+/** What is being undone is known by its new id too: it may fail and be repeated. */
+function renamedWalk({ next, stack, current }: UndoWalk, renamed: (step: string) => string): UndoWalk {
+  const record = (one: UndoRecord | null): UndoRecord | null =>
+    one === null ? null : { ...one, step: renamed(one.step) };
+  return { next, stack: stack.map(({ resume, own }) => ({ resume, own: record(own) })), current: record(current) };
 }
 
 /** A wait or timer: the loops around it are not running away. */

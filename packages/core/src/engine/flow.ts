@@ -30,6 +30,8 @@ export interface Failure {
   readonly noRetry?: boolean;
   /** What the body had returned, for the record. */
   readonly output?: unknown;
+  /** Nobody is to decide about it any more: whatever its `onError`, it has failed. */
+  readonly forGood?: boolean;
 }
 
 /** Goes to the node after `after` in a branch; null: to its first. */
@@ -101,7 +103,8 @@ function branchDone(turn: Turn, branchId: number, outcome: Outcome): void {
 export function completeNode(turn: Turn, id: number, output: unknown, skipped?: { readonly actor?: string }): void {
   const pointer = turn.pointer(id);
   if (pointer === undefined) return;
-  if (pointer.openBranches > 0) return endScope(turn, id, { kind: "completed", output });
+  if (pointer.openBranches > 0)
+    return endScope(turn, id, { kind: "completed", output, ...(skipped === undefined ? {} : { skipped }) });
   const node = turn.node(pointer);
   let plan: OutputPlan;
   try {
@@ -142,7 +145,7 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
   if (pointer.openBranches > 0) return endScope(turn, id, { kind: "failed", error, behavior: "fail" });
   const node = turn.node(pointer);
   const stopping = turn.branch(pointer.branch)?.stopping === true;
-  const forGood = pointer.scope?.failed === true;
+  const forGood = pointer.scope?.failed === true || failure.forGood === true;
   if (!stopping && !forGood) {
     const delay = retryDelay(turn, pointer, node, { ...failure, error });
     if (delay !== undefined) {
@@ -257,7 +260,7 @@ function settleScope(turn: Turn, id: number): void {
   if (id === rootPointer) return settleRoot(turn, pointer, pointer.ending);
   switch (pointer.ending.kind) {
     case "completed":
-      return completeNode(turn, id, pointer.ending.output);
+      return completeNode(turn, id, pointer.ending.output, pointer.ending.skipped);
     case "failed":
       if (pointer.kind === "saga") return settleSaga(turn, pointer, pointer.ending.error);
       return failNode(turn, id, { error: pointer.ending.error });

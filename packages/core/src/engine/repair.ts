@@ -19,6 +19,8 @@ export interface GoingBack {
   readonly children?: readonly string[];
   /** Asked for by the parent, which knows of it. */
   readonly byParent?: boolean;
+  /** Pointers that are not set going again: who asked for it ends them. */
+  readonly passOver?: (pointer: number) => boolean;
 }
 
 /** The workflow goes on from an earlier point of its own history. */
@@ -37,7 +39,7 @@ export function goBackTo(turn: Turn, base: RetryBase, how: GoingBack): void {
       ? snapshot.lines
       : new Map(snapshot.lines).set(rootLine, { ...root, cursors: furthest(root.cursors, now.cursors) });
   turn.emit({ kind: "workflow-retried", from: base.step, state: { ...snapshot, lines: merged }, ...actor });
-  for (const id of base.frozen) goOnAt(turn, base, id, how);
+  for (const id of base.frozen) if (how.passOver?.(id) !== true) goOnAt(turn, base, id, how);
   const hadEnded = phase === "failed" || phase === "terminated";
   if (identity.parent !== null && hadEnded && how.byParent !== true) {
     const { pointer } = identity.parent;
@@ -69,7 +71,11 @@ function goOnAt(turn: Turn, base: RetryBase, id: number, { actor }: GoingBack): 
     return turn.retryChild({ childId: pointer.child.id, ...(actor === undefined ? {} : { actor }) });
   if (pointer.status !== "ready") return;
   const node = turn.node(pointer);
-  if (node.kind !== "step") return turn.later(() => openNode(turn, id, pointer.branch, node));
+  if (node.kind !== "step")
+    return turn.later(() => {
+      // What goes on before it may have stopped it.
+      if (turn.pointer(id)?.status === "ready") openNode(turn, id, pointer.branch, node);
+    });
   if (node.input !== undefined && (base.corrected || !pointer.hasInput))
     readyAgain(turn, { ...pointer, hasInput: false }, {});
 }

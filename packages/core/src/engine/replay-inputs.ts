@@ -259,8 +259,14 @@ function skipOf(state: WorkflowState, rest: readonly Entry[]): Extract<Delivery,
     kind: "skip-step",
     stepId: skipped?.step ?? "",
     ...(pointer === undefined ? {} : { item: indexesAround(state, pointer.branch) }),
-    output: skipped?.kind === "step-skipped" ? skipped.output : undefined,
+    output: skippedOutput(skipped),
   };
+}
+
+/** What had something under way in it ends later, and then with this output. */
+function skippedOutput(skipped: Entry | undefined): unknown {
+  if (skipped?.kind === "scope-ending") return skipped.ending.kind === "completed" ? skipped.ending.output : undefined;
+  return skipped?.kind === "step-skipped" ? skipped.output : undefined;
 }
 
 function terminationOf(rest: readonly Entry[]): Extract<Delivery, { kind: "terminate" }> {

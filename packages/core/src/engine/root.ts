@@ -15,13 +15,16 @@ export function endWorkflow(turn: Turn): void {
   endScope(turn, rootPointer, { kind: "completed", output: undefined });
 }
 
+/** `held`: what becomes of what an error holds, where it is in a hook and so was not stopped. */
 export function terminateWorkflow(
   turn: Turn,
   how: { readonly compensate: boolean; readonly reason: string | null; readonly error?: StoredError },
+  held?: (turn: Turn) => void,
 ): void {
   endScope(turn, rootPointer, { kind: "terminated", ...how });
   // One that was ending already, and was suspended in that, goes on with it.
   if (turn.draft.phase === "suspended") turn.emit({ kind: "workflow-resumed" });
+  held?.(turn);
   resumeHeld(turn);
 }
 

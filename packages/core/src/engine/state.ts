@@ -181,7 +181,8 @@ export interface UndoRecord {
 }
 
 export type Ending =
-  | { readonly kind: "completed"; readonly output: unknown }
+  /** `skipped`: by a person, who gave the output. */
+  | { readonly kind: "completed"; readonly output: unknown; readonly skipped?: { readonly actor?: string } }
   | {
       readonly kind: "failed";
       readonly error: StoredError;

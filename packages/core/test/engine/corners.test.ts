@@ -273,15 +273,41 @@ describe("what is held by an error", () => {
     expect(second).not.toBe(first);
   });
 
-  it("begins again when the workflow is terminated and its hooks run, or when another is skipped", async () => {
-    let broken = true;
-    const mends = step("m", () => (broken ? fails() : 1), { onError: "suspend" });
-    const hooked = new Driver(define(step("a", () => 1, { ensure: block(mends) }))).start();
-    await hooked.run();
-    broken = false;
-    hooked.deliver({ kind: "terminate" });
-    expect((await hooked.run()).phase).toBe("terminated");
+  it("has failed when the workflow is terminated, and its hooks run", async () => {
+    for (const compensate of [false, true]) {
+      const { ran, failing, step: note } = log();
+      const holds = step("h", failing("h"), { onError: "suspend", ensure: block(step("last", note("last"))) });
+      const driver = new Driver(
+        define(
+          step("a", () => 1, {
+            compensation: block(step("undo", note("undo"))),
+            ensure: block(holds, step("never", note("never"))),
+          }),
+        ),
+      ).start();
+      expect((await driver.run()).phase).toBe("suspended");
+      driver.deliver({ kind: "terminate", compensate });
+      expect((await driver.run()).phase).toBe("terminated");
+      expect(ran).toEqual(["h", "last", ...(compensate ? ["undo"] : [])]);
+    }
+  });
 
+  it("is repeated in an undoing when the workflow is terminated", async () => {
+    const { ran, failing } = log();
+    const undo = step("undo", failing("undo", 1), { onError: "suspend" });
+    const driver = new Driver(
+      define(
+        step("a", () => 1, { compensation: block(undo) }),
+        step("b", fails),
+      ),
+    ).start();
+    expect((await driver.run()).phase).toBe("suspended");
+    driver.deliver({ kind: "terminate", compensate: true });
+    expect((await driver.run()).phase).toBe("failed");
+    expect(ran).toEqual(["undo", "undo"]);
+  });
+
+  it("begins again when another is skipped", async () => {
     const held = (id: string): StepNode => step(id, fails, { onError: "suspend" });
     const two = new Driver(define(parallel("p", block(held("x")), block(held("y"))))).start();
     await two.run();
@@ -524,5 +550,130 @@ describe("what random schedules found", () => {
     driver.deliver({ kind: "retry" });
     expect((await driver.run()).phase).toBe("completed");
     expect(ran.slice(4)).toEqual(["a", "last"]);
+  });
+});
+
+describe("a step that is skipped", () => {
+  const note = (ran: string[], what: string) => (): void => void ran.push(what);
+  const forEach = (id: string, items: () => unknown[], ...nodes: DefinitionNode[]): DefinitionNode => ({
+    ...named(id),
+    kind: "for-each",
+    items,
+    body: block(...nodes),
+    concurrency: 9,
+    onBranchFailure: "cancel",
+    as: "out",
+  });
+
+  it.each<[string, (ran: string[]) => DefinitionNode]>([
+    ["a wait that timed out", () => wait("s", { timeout: 1000 })],
+    [
+      "a wait that timed out while it reminded",
+      (ran) =>
+        wait("s", { timeout: 1500, remind: { every: 1000, do: block(delay("d", 9000), step("r", note(ran, "r"))) } }),
+    ],
+    [
+      "a branching whose condition threw",
+      (ran) => ({ ...named("s"), kind: "if", condition: fails, then: block(step("in", note(ran, "in"))) }),
+    ],
+    ["a for-each whose items threw", (ran) => forEach("s", fails, step("in", note(ran, "in")))],
+    [
+      "a for-each of which an item failed",
+      (ran) => forEach("s", () => [1, 2], step("in", fails), step("on", note(ran, "on"))),
+    ],
+    ["a step whose input map throws", (ran) => step("s", note(ran, "s"), { input: fails })],
+    ["a step that failed", () => step("s", fails)],
+    ["a `fail`", () => ({ ...named("s"), kind: "fail", message: "no" })],
+    [
+      "a loop whose condition threw",
+      (ran) => ({
+        ...named("s"),
+        kind: "while",
+        condition: (_, at) => (at.index === 0 ? true : fails()),
+        body: block(step("in", () => ran.length)),
+      }),
+    ],
+    [
+      "a saga that was undone",
+      (ran) => saga("s", block(step("in", fails, { compensation: block(step("-in", () => ran.length)) }))),
+    ],
+  ])("is %s, of a workflow that failed: it does not run, and what is after it does", async (_, node) => {
+    const ran: string[] = [];
+    const driver = new Driver(define(node(ran), step("after", note(ran, "after")))).start();
+    expect((await driver.run({ time: true })).phase).toBe("failed");
+    expect(driver.deliver({ kind: "skip-step", stepId: "s", output: "by hand" })).toEqual({});
+    expect((await driver.run({ time: true })).phase).toBe("completed");
+    expect(ran).toEqual(["after"]);
+    expect(driver.entries.filter(({ kind }) => kind === "step-skipped")).toMatchObject([
+      { step: "s", output: "by hand" },
+    ]);
+  });
+
+  it("leaves a child that failed as it ended, and retries that of another branch", async () => {
+    const { ran, step: note } = log();
+    const other = child("other");
+    const driver = new Driver(
+      define(parallel("p", block(child("c"), step("after", note("after"))), block(other))),
+    ).start();
+    const [first, second] = driver.children.map(({ pointer, childId }) => ({ pointer, childId }));
+    driver.deliver({ kind: "child-ended", ...first!, status: "failed" });
+    driver.deliver({ kind: "child-ended", ...second!, status: "terminated" });
+    expect(driver.state.phase).toBe("failed");
+    driver.deliver({ kind: "skip-step", stepId: "c", output: 1 }, [first!.childId, second!.childId]);
+    await driver.run();
+    expect(driver.retried).toEqual([second!.childId]);
+    expect(driver.children).toHaveLength(2);
+    expect(ran).toEqual(["after"]);
+  });
+
+  it("is the item that failed, and which one has to be said where several did", async () => {
+    const fails1 = (_: unknown, { index }: { index?: number }): unknown => (index === 1 ? fails() : index);
+    const one = new Driver(define(forEach("f", () => [1, 2, 3], step("pack", fails1)))).start();
+    await one.run();
+    one.deliver({ kind: "skip-step", stepId: "pack", output: "by hand" });
+    expect((await one.run()).data).toEqual({ out: [0, "by hand", 2] });
+
+    const many: DefinitionNode = {
+      ...(forEach("f", () => [1, 2], step("pack", fails)) as any),
+      onBranchFailure: "wait",
+    };
+    const two = new Driver(define(many)).start();
+    expect((await two.run()).phase).toBe("failed");
+    expect(two.deliver({ kind: "skip-step", stepId: "pack" }).refused).toContain("[0] and [1]");
+    two.deliver({ kind: "skip-step", stepId: "pack", item: [0] });
+    two.deliver({ kind: "skip-step", stepId: "pack", item: [1] });
+    expect((await two.run()).phase).toBe("completed");
+  });
+
+  it.each<[string, DefinitionNode]>([
+    ["a wait that reminds", wait("s", { as: "out", remind: { every: 1000, do: block(wait("long")) } })],
+    ["a wait whose time-out is handled", wait("s", { as: "out", timeout: 1000, onTimeout: block(wait("long")) })],
+    ["a for-each", forEach("s", () => [1, 2], wait("long"))],
+    ["a saga", saga("s", block(wait("long")), { as: "out" })],
+  ])("is %s with something under way in it: that is stopped, and the output is kept", async (_, node) => {
+    const driver = new Driver(define(node)).start();
+    await driver.run();
+    driver.now += 1000;
+    driver.feed({ kind: "due" });
+    driver.deliver({ kind: "skip-step", stepId: "s", output: { by: "ann" }, actor: "ann" });
+    expect((await driver.run()).data).toEqual({ out: { by: "ann" } });
+    expect(driver.state.phase).toBe("completed");
+    expect(driver.entries.find(({ kind }) => kind === "step-skipped")).toMatchObject({ step: "s", actor: "ann" });
+  });
+
+  it("leaves a workflow suspended that a person suspended, and goes on where its error had", async () => {
+    const { ran, step: note } = log();
+    const driver = new Driver(define(wait("w"), step("after", note("after")))).start();
+    driver.deliver({ kind: "suspend", reason: "lunch" });
+    driver.deliver({ kind: "skip-step", stepId: "w" });
+    expect(await driver.run()).toMatchObject({ phase: "suspended", reason: "lunch" });
+    expect(ran).toEqual([]);
+    driver.deliver({ kind: "resume" });
+    expect((await driver.run()).phase).toBe("completed");
+
+    const held = new Driver(define(step("h", fails, { onError: "suspend" }))).start();
+    await held.run();
+    held.deliver({ kind: "skip-step", stepId: "h" });
+    expect(held.state.phase).toBe("completed");
   });
 });

@@ -42,6 +42,7 @@ export class Driver {
   readonly events: StoredEvent[] = [];
   readonly children: Decision["effects"]["startChildren"][number][] = [];
   readonly stopped: string[] = [];
+  readonly retried: string[] = [];
   readonly told: Delivery[] = [];
   state: WorkflowState = initialState();
   now = 1_000_000;
@@ -111,6 +112,7 @@ export class Driver {
     this.state = decision.state;
     this.children.push(...decision.effects.startChildren);
     this.stopped.push(...decision.effects.stopChildren.map((stop) => stop.childId));
+    this.retried.push(...(decision.effects.retryChildren ?? []).map((retried) => retried.childId));
     if (decision.effects.tellParent !== null) this.told.push(decision.effects.tellParent);
   }
 
@@ -127,7 +129,8 @@ export class Driver {
     this.events.push({ number, at: this.now, name, key, payload });
   }
 
-  deliver(delivery: Delivery): { readonly refused?: string } {
+  /** `children`: those that have ended and can be retried. */
+  deliver(delivery: Delivery, children: readonly string[] = []): { readonly refused?: string } {
     const turns = this.journal.map((turn) => ({ seq: turn.seq, entries: decodeEntries(turn.text) }));
     const target =
       delivery.kind === "retry"
@@ -138,7 +141,8 @@ export class Driver {
     const named = delivery.kind === "retry" && (delivery.from ?? delivery.item ?? delivery.execution) !== undefined;
     const goesBack = target !== undefined && (named || isFinal(this.state));
     const base = goesBack ? findRetryBase(this.current, turns, target) : undefined;
-    this.feed({ kind: "delivery", number: ++this.#delivered, delivery, ...(base === undefined ? {} : { base }) });
+    const found = base === undefined ? {} : { base, children };
+    this.feed({ kind: "delivery", number: ++this.#delivered, delivery, ...found });
     const last = this.entries.findLast(
       (entry) => entry.kind === "delivery-refused" || entry.kind === "delivery-applied",
     );
