@@ -19,15 +19,23 @@ export class PostgresDatabase implements AsyncDisposable {
     return new PostgresDatabase(server, name);
   }
 
+  /** The schemas that somebody has made. */
+  async schemas(): Promise<readonly string[]> {
+    const made = "SELECT nspname AS name FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)'";
+    const rows = (await onServer(this.url, `${made} ORDER BY 1`)) as readonly { readonly name: string }[];
+    return rows.map(({ name }) => name);
+  }
+
   /** Whoever is connected is cut off. */
   async [Symbol.asyncDispose](): Promise<void> {
     await onServer(this.#server, `DROP DATABASE ${this.#name} WITH (FORCE)`);
   }
 }
 
-async function onServer(server: string, statement: string): Promise<void> {
+async function onServer(server: string, statement: string): Promise<readonly unknown[]> {
   const client = new pg.Client(server);
   await client.connect();
-  await client.query(statement);
+  const { rows } = await client.query<Readonly<Record<string, unknown>>>(statement);
   await client.end();
+  return rows;
 }

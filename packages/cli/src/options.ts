@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 /** Options that commands share. */
 export interface StoreOptions {
   readonly db?: string;
+  readonly schema?: string;
   readonly namespace: string;
 }
 
@@ -11,7 +12,7 @@ export interface JsonOption {
   readonly json?: boolean;
 }
 
-/** `--db` and `--namespace`. */
+/** `--db`, `--schema` and `--namespace`. */
 export function withStore(command: Command): Command {
   return command
     .addOption(
@@ -19,6 +20,9 @@ export function withStore(command: Command): Command {
         "--db <file|url>",
         "where workflows are kept: a file, or a postgres:// URL (default: .wfe/wfe.db)",
       ).env("WFE_DB"),
+    )
+    .addOption(
+      new Option("--schema <name>", "in which schema of a PostgreSQL they are (default: wfe)").env("WFE_SCHEMA"),
     )
     .addOption(new Option("--namespace <name>", "whose workflows").default("default").env("WFE_NAMESPACE"));
 }

@@ -5,6 +5,7 @@ import { follow } from "./follow/follow.ts";
 import type { StoreOptions } from "./options.ts";
 import { quietLog } from "./quiet-log.ts";
 import { listenForSignals } from "./signals.ts";
+import { quoted } from "./quoted.ts";
 import type { Store } from "./store/store.ts";
 import { json, type Terminal } from "./terminal.ts";
 
@@ -106,8 +107,10 @@ async function print(of: {
 }
 
 /** What a person types to let the run go on. */
-function resumeCommand(id: string, { db, namespace }: StoreOptions): string {
-  const quoted = (text: string): string => (/^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
-  const store = db === undefined ? "" : ` --db ${quoted(db)}`;
-  return `wfe resume ${quoted(id)}${store}${namespace === "default" ? "" : ` --namespace ${quoted(namespace)}`}`;
+function resumeCommand(id: string, { db, schema, namespace }: StoreOptions): string {
+  const options = { db, schema, namespace: namespace === "default" ? undefined : namespace };
+  const given = Object.entries(options).map(([name, value]) =>
+    value === undefined ? "" : ` --${name} ${quoted(value)}`,
+  );
+  return `wfe resume ${quoted(id)}${given.join("")}`;
 }

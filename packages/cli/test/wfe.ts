@@ -67,7 +67,7 @@ export class Desk {
 
   /** Starts it as a process of its own. */
   start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
-    const { GITHUB_ACTIONS: _github, WFE_DB: _db, ...inherited } = process.env;
+    const { GITHUB_ACTIONS: _github, WFE_DB: _db, WFE_SCHEMA: _schema, ...inherited } = process.env;
     const child = spawn(process.execPath, ["--conditions=wfe-source", bin, ...args], {
       cwd: this.folder,
       env: { ...inherited, NO_COLOR: "1", ...environment },

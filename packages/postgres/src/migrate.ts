@@ -10,15 +10,17 @@ const oldestServer = 13;
 
 /**
  * Brings the schema up to date, in one transaction: of many hosts one does it while the others wait, and one that is killed
- * leaves nothing. Rejects with an error that says what to do where the server or its schema will not do.
+ * leaves nothing. Rejects with an error that says what to do where the server or its schema will not do, and without `mayMigrate`
+ * where there is something to bring up to date.
  */
-export async function migrate(store: Store, schema: string): Promise<void> {
+export async function migrate(store: Store, schema: string, mayMigrate: boolean): Promise<void> {
   // On a connection of our own, which is closed where the login fails: a pool leaves the line open until the server loses patience.
   await store.heartbeat.use((connection) => checkServer(connection, store.target.name));
   // Most find the schema as it should be, and need no rights to change it.
   const stored = await store.shared.use((connection) => storedVersion(connection, schema));
   const migrations = migrationsOf(schema);
   if (pendingMigrations(migrations, stored, store.target.name).length > 0) {
+    if (!mayMigrate) throw notUpToDate(store.target.name, schema, stored);
     await store.transaction(store.shared, async (connection) => {
       // Of the transaction, not of the session, which a pooler may give to somebody else.
       await runStatement(
@@ -44,6 +46,14 @@ export async function migrate(store: Store, schema: string): Promise<void> {
   }
   const [row] = await store.read("SELECT value FROM $s.wfe_meta WHERE name = 'store'");
   store.storeId = String(row?.["value"]);
+}
+
+function notUpToDate(name: string, schema: string, stored: number): StoreError {
+  const text =
+    stored === 0
+      ? `there is no WFE store in its schema "${schema}": name the database and the schema of one; the first host makes it, or \`wfe migrate\``
+      : `the store in its schema "${schema}" is of an older WFE: start a host of this version, or say \`wfe migrate\``;
+  return new StoreError("STORE_SCHEMA", `${name}: ${text}`, { outcome: "not-applied", transient: false });
 }
 
 /** Rejects where the server is not one that WFE can write to. */

@@ -4,6 +4,7 @@ import { InvalidOptionError, StoreError } from "@wfe/core/providers";
 import { KnownDefinitions } from "./definitions.ts";
 import { Hints } from "./hints.ts";
 import { postgresLifecycle } from "./lifecycle.ts";
+import { mostBodies } from "./lane.ts";
 import { postgresLock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { type KeptOutbox, postgresOutbox } from "./outbox.ts";
@@ -21,13 +22,22 @@ export interface PostgresOptions {
    * pooler in transaction mode loses notifications. Default true, except for a Kysely instance.
    */
   readonly notify?: boolean;
-  /** Connections of the pool that is made for a URL, beside the four that are kept. Default 10. */
+  /**
+   * Connections of the pool that is made for a URL, beside the four that are kept; of a Kysely instance: how many its pool has.
+   * Transactional steps take all but two of them (of a Kysely instance: all but four), and at least one; the rest of the steps
+   * wait. A Pool says it itself (`max`). Default 10.
+   */
   readonly poolSize?: number;
   /**
    * Whether the store brings a search index of its own. Default `true`. With `false`, and no other index in the host's list,
    * nothing is indexed and `searchWorkflows` refuses; it has to be the same for all hosts of a store.
    */
   readonly search?: boolean;
+  /**
+   * Whether the store is made where it is missing, and migrated where it is of an older WFE. Default `true`. With `false` either is an
+   * error, for whoever only looks at what others keep there.
+   */
+  readonly migrate?: boolean;
 }
 
 /** What the parts of an open provider share. */
@@ -46,8 +56,8 @@ export interface Open {
  * for heartbeats, and one to listen. Of a Kysely instance it keeps two connections, and borrows others for moments.
  */
 export function postgres(source: PostgresSource, options: PostgresOptions = {}): Provider {
-  const { schema = "wfe", poolSize = 10, notify = true, search = true } = options;
-  checkOptions(schema, poolSize, search);
+  const { schema = "wfe", poolSize = 10, notify = true, search = true, migrate: mayMigrate = true } = options;
+  checkOptions(schema, poolSize, { search, migrate: mayMigrate });
   const hints = new Hints();
   let open: Open | undefined;
   let opens = 0;
@@ -63,7 +73,13 @@ export function postgres(source: PostgresSource, options: PostgresOptions = {}):
   // What is wrong with the arguments is told where they are. A pool that was ended is not begun again.
   let fresh: Target | undefined = targetOf(source, poolSize);
   const kept: KeptOutbox = { on: false };
-  const persistence = postgresPersistence(opened, hints, postgresOutbox(opened, kept), commitLanes(fresh));
+  const persistence = postgresPersistence(
+    opened,
+    hints,
+    postgresOutbox(opened, kept),
+    commitLanes(fresh),
+    mostBodies(fresh),
+  );
   const lifecycle = postgresLifecycle(() => open);
   hints.foreign.add(lifecycle.look);
 
@@ -72,7 +88,9 @@ export function postgres(source: PostgresSource, options: PostgresOptions = {}):
     fresh = undefined;
     const store = new Store({ target, schema, runtime });
     try {
-      await migrate(store, schema);
+      await migrate(store, schema, mayMigrate);
+      // What is lent to us is taken while there is some: later it may be in the hands of those that wait for this one.
+      if (target.listen === undefined) await store.committer.open();
     } catch (error) {
       const failure = store.failure(error);
       await store.close();
@@ -115,6 +133,8 @@ export function postgres(source: PostgresSource, options: PostgresOptions = {}):
       if (opens > 0) return;
       opening = undefined;
       const { store } = opened();
+      // What the others say at their end may need a connection.
+      store.shared.cutOff();
       await lifecycle.stop();
       hints.stop();
       open = undefined;
@@ -132,9 +152,10 @@ function channelOf(storeId: string): string {
   return `wfe_${createHash("sha256").update(storeId).digest("hex").slice(0, 32)}`;
 }
 
-function checkOptions(schema: string, poolSize: number, search: boolean): void {
-  if (typeof search !== "boolean") {
-    throw new InvalidOptionError(`\`search\` must be true or false, got ${JSON.stringify(search)}`);
+function checkOptions(schema: string, poolSize: number, switches: Readonly<Record<string, boolean>>): void {
+  for (const [name, value] of Object.entries(switches)) {
+    if (typeof value === "boolean") continue;
+    throw new InvalidOptionError(`\`${name}\` must be true or false, got ${JSON.stringify(value)}`);
   }
   if (typeof schema !== "string" || schema === "" || schema.includes("\0") || Buffer.byteLength(schema) > 63) {
     throw new InvalidOptionError(

@@ -57,6 +57,27 @@ describe.skipIf(server === undefined)("migrations", () => {
     for (const provider of providers) await provider.close();
     expect(await namesIn(schema)).toEqual(await namesIn(await wholeSchema()));
   });
+
+  it("are left to others with `migrate: false`, which says what is to be done", async () => {
+    const schema = schemas.take();
+    const open = async (): Promise<void> => {
+      const provider = postgres(url, { schema, migrate: false });
+      await provider.open({ runtime: systemRuntime() });
+      await provider.close();
+    };
+    await expect(open()).rejects.toMatchObject({
+      code: "STORE_SCHEMA",
+      message: expect.stringContaining("there is no WFE store"),
+    });
+    expect((await admin.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema])).rows).toEqual([]);
+    const owner = postgres(url, { schema });
+    await owner.open({ runtime: systemRuntime() });
+    await owner.close();
+    await open();
+    await admin.query(`UPDATE ${schema}.wfe_meta SET value = '1' WHERE name = 'schema'`);
+    await expect(open()).rejects.toMatchObject({ code: "STORE_SCHEMA", message: expect.stringContaining("older WFE") });
+    expect(() => postgres(url, { migrate: 1 as never })).toThrow("must be true or false");
+  });
 });
 
 interface Database {

@@ -62,7 +62,7 @@ async function apply(
     return { details: found, isApplied: await isSoonApplied(accepted) };
   });
   if (isApplied) return terminal.say(`${id} is ${done}`);
-  const store = await storeAt(options.db);
+  const store = await storeAt(options, false);
   const definitions = await definitionsOfRun(store, details, options).catch(() => undefined);
   if (definitions === undefined) return terminal.say("accepted: the next host that runs it will read it");
   const host = new WorkflowHost({

@@ -21,16 +21,20 @@ export function addMigrate(program: Command, { terminal }: Surroundings): void {
       if ((id === undefined) !== (options.to === undefined)) {
         throw new UsageError("a workflow's id and --to belong together: give both, or neither to migrate the store");
       }
-      await withClient(options, async (host, store) => {
-        if (id === undefined || options.to === undefined) {
-          // The first call opens the store, which makes or migrates its tables.
-          await host.countWorkflows();
-          return terminal.say(`${store.name} is up to date`);
-        }
-        const renames = options.step === undefined ? {} : { steps: options.step };
-        await host.as(actor()).migrateWorkflow(id, options.to, renames);
-        terminal.say("accepted: the next host that runs it will read it");
-      });
+      await withClient(
+        options,
+        async (host, store) => {
+          if (id === undefined || options.to === undefined) {
+            // The first call opens the store, which makes or migrates its tables.
+            await host.countWorkflows();
+            return terminal.say(`${store.name} is up to date`);
+          }
+          const renames = options.step === undefined ? {} : { steps: options.step };
+          await host.as(actor()).migrateWorkflow(id, options.to, renames);
+          terminal.say("accepted: the next host that runs it will read it");
+        },
+        { make: id === undefined },
+      );
     });
 }
 

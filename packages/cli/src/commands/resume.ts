@@ -23,7 +23,7 @@ export function addResume(program: Command, { terminal }: Surroundings): void {
   withRunHere(withKnownRun(command))
     .description("go on here with a run that was interrupted or suspended")
     .action(async (id: string, options: RunHereOptions & KnownRunOptions) => {
-      const store = await storeAt(options.db);
+      const store = await storeAt(options, false);
       const details = await withClient(options, (host) => host.getWorkflow(id));
       if (details === undefined) throw new NotFoundError(`there is no run \`${id}\`: see \`wfe list\``);
       if (details.status === "failed") {

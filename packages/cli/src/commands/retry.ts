@@ -31,7 +31,7 @@ export function addRetry(program: Command, { terminal }: Surroundings): void {
         await withClient(options, (host) => host.as(actor()).retryWorkflow(id, retry));
         return terminal.say("accepted: the next host that runs it will read it");
       }
-      const store = await storeAt(options.db);
+      const store = await storeAt(options, false);
       const details = await withClient(options, (host) => host.getWorkflow(id));
       if (details === undefined) throw new NotFoundError(`there is no workflow \`${id}\`: see \`wfe list\``);
       await runHere({

@@ -63,7 +63,7 @@ async function runOnce(terminal: Terminal, file: string, options: RunCommandOpti
   const whole = chooseDefinition(loaded, options.workflow);
   const definition = selectSteps(whole, selection);
   const definitions = loaded.map((each) => (each === whole ? definition : each));
-  const store = await storeAt(options.db);
+  const store = await storeAt(options, true);
   const id = options.id ?? `${definition.id}-${randomBytes(5).toString("hex")}`;
   noteRun(store.notes, { id, file: resolve(file), variables, ...selection });
   await runHere({

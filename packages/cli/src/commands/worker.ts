@@ -22,7 +22,7 @@ export function addWorker(program: Command, { terminal }: Surroundings): void {
     .option("--grace <duration>", "how long running steps may take when it is stopped", "30s")
     .action(async (files: readonly string[], options: WorkerOptions) => {
       const definitions = (await Promise.all(files.map((file) => definitionsOf(file, options.var ?? {})))).flat();
-      const store = await storeAt(options.db);
+      const store = await storeAt(options, true);
       const host = new WorkflowHost({
         providers: store.providers,
         namespace: options.namespace,
