@@ -126,12 +126,6 @@ export async function importFile(
   // The parent is in another store, or waits for the original.
   const { parent: _, ...own } = state.identity;
   const identity: WorkflowIdentity = { ...own, id, namespace, uid, parent: null };
-  const entries: readonly Entry[] = [
-    { kind: "workflow-imported", identity, importedAt: engineNow(), ...(actor === undefined ? {} : { actor }) },
-  ];
-  const last = { seq: state.seq + 1, entries };
-  const imported = evolveTurn(state, last);
-
   const created = await shared.store.create({
     namespace,
     id,
@@ -154,6 +148,13 @@ export async function importFile(
   if (!created.created) throw taken(id, namespace);
   const [row] = await providers.persistence.find(namespace, [id]);
   if (row === undefined || (row.status !== "runnable" && row.dueAt !== farAway)) throw taken(id, namespace);
+  // By the clock of the store it is not before the row was made.
+  const importedAt = Math.max(engineNow(), row.createdAt);
+  const entries: readonly Entry[] = [
+    { kind: "workflow-imported", identity, importedAt, ...(actor === undefined ? {} : { actor }) },
+  ];
+  const last = { seq: state.seq + 1, entries };
+  const imported = evolveTurn(state, last);
   const common = { run: created.run, claim: row.claim, namespace };
   for (const [index, turn] of turns.entries()) {
     if (index === 0) continue;
