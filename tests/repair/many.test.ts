@@ -187,28 +187,79 @@ describe.each(stores)("another version, on $name", (store) => {
     });
   });
 
-  it("does not go past in silence what it has no compensation for any more", async () => {
+  it("is refused where it lacks the compensation of what has been done", async () => {
     await using world = new World(store);
     const { step, failing, ran } = recorder();
-    const before = workflow()
-      .then(step("a"))
-      .id("a")
-      .compensateWith(step("undo a"))
-      .waitFor("e", "k")
-      .id("e")
-      .then(failing("b"))
-      .build("w", 1);
-    const after = workflow().then(step("a")).id("a").waitFor("e", "k").id("e").then(failing("b")).build("w", 2);
-    const host = await world.start([before, after]);
-    const handle = await host.startWorkflow(before, {}, { version: 1 });
+    const build = (version: number, { a, inner }: { readonly a: boolean; readonly inner?: string }) => {
+      const first = workflow().then(step("a")).id("a");
+      const start = a ? first.compensateWith(step("undo a")) : first;
+      return start
+        .saga((b) => {
+          const done = b.then(step("in")).id(inner ?? "in");
+          return inner === undefined ? done : done.compensateWith(step("undo in"));
+        })
+        .id("saga")
+        .waitFor("e", "k")
+        .id("e")
+        .then(failing("b"))
+        .id("b")
+        .build("w", version);
+    };
+    const v1 = build(1, { a: true, inner: "in" });
+    const withoutA = build(2, { a: false, inner: "in" });
+    const withoutInner = build(3, { a: true });
+    const renamed = build(4, { a: true, inner: "within" });
+    const host = await world.start([v1, withoutA, withoutInner, renamed]);
+    const handle = await host.startWorkflow(v1, {}, { version: 1 });
     await world.settle();
-    await (await host.migrateWorkflow(handle.id, 2)).applied();
+    const steps = { in: "within" };
+    const lacking = { 2: [withoutA, "a"], 3: [withoutInner, "in"], 4: [renamed, "in"] } as const;
+    for (const [version, [definition, lacks]] of Object.entries(lacking)) {
+      const reason = expect.stringContaining(
+        `step \`${lacks}\` has been done and would be undone after a failure, and version ${version} has no compensation`,
+      );
+      expect(await host.check([definition])).toMatchObject({ live: 1, stranded: 1, workflows: [{ reason }] });
+      const call = await host.migrateWorkflow(handle.id, Number(version));
+      const refused = expect(call.applied()).rejects.toMatchObject({ code: "REFUSED", message: reason });
+      await world.settle();
+      await refused;
+    }
+    expect(await host.check([renamed], { steps })).toMatchObject({ live: 1, stranded: 0 });
+    await (await host.migrateWorkflow(handle.id, 4, { steps })).applied();
     await host.publishEvent("e", "k", 1);
-    const ended = await world.ended(handle);
-    expect(ended.error).toMatchObject({
-      code: "COMPENSATION_FAILED",
-      message: expect.stringContaining("has no compensation"),
-    });
-    expect(ran).toEqual(["a", "b"]);
+    expect((await world.ended(handle)).error).toMatchObject({ stepId: "b" });
+    expect(ran).toEqual(["a", "in", "b", "undo in", "undo a"]);
+  });
+
+  it("may take away the compensation of what has not been done", async () => {
+    await using world = new World(store);
+    const { step } = recorder();
+    const before = workflow().waitFor("e", "k").id("e").then(step("a")).id("a").compensateWith(step("undo a"));
+    const after = workflow().waitFor("e", "k").id("e").then(step("a")).id("a");
+    const host = await world.start([before.build("w", 1), after.build("w", 2)]);
+    const { id } = await host.startWorkflow("w", {}, { version: 1 });
+    await world.settle();
+    expect(await host.check([after.build("w", 2)])).toMatchObject({ live: 1, stranded: 0 });
+    await (await host.migrateWorkflow(id, 2)).applied();
+    expect((await host.getWorkflow(id))?.version).toBe(2);
+  });
+
+  it("is counted once, however many are checked", async () => {
+    await using world = new World(store);
+    const build = (version: number, id: string) => workflow().waitFor("e", "k").id(id).build("w", version);
+    const [one, two, three] = [build(1, "e"), build(2, "e"), build(3, "other")] as const;
+    const host = await world.start([one, two]);
+    for (let n = 0; n < 3; n++) await host.startWorkflow("w", {}, { version: 1, id: `w-${n}` });
+    await host.startWorkflow("w", {}, { version: 2, id: "w-3" });
+    await world.settle();
+    const both = await host.check([two, three]);
+    expect(both).toMatchObject({ live: 4, stranded: 3 });
+    expect(both.workflows.map(({ id, toVersion }) => [id, toVersion]).toSorted()).toEqual([
+      ["w-0", 3],
+      ["w-1", 3],
+      ["w-2", 3],
+    ]);
+    expect(await host.check([three, three])).toMatchObject({ live: 4, stranded: 4, workflows: { length: 4 } });
+    await expect(host.check([build(3, "another"), three])).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
 });

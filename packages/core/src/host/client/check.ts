@@ -1,8 +1,11 @@
 import type { WorkflowDefinition } from "../../definition/definition.ts";
 import { problemOf } from "../../engine/migrate.ts";
-import { InvalidOptionError } from "../../errors.ts";
-import type { WorkflowStatus } from "../../providers/records.ts";
-import { WfeError } from "../../errors.ts";
+import type { ReadTurn } from "../../engine/failures.ts";
+import { decodeEntries } from "../../engine/index.ts";
+import { lacksCompensation, mayLackCompensation } from "../../engine/owed-undoing.ts";
+import { InvalidOptionError, WfeError } from "../../errors.ts";
+import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
+import type { Run, WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { foldNow } from "./fold.ts";
 import { checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
@@ -19,8 +22,9 @@ export interface CheckOptions {
 export interface CheckResult {
   /** How many workflows of these definitions have not ended. */
   readonly live: number;
-  /** How many of them could not go on. */
+  /** How many of them could not go on with a definition that they were checked for. */
   readonly stranded: number;
+  /** Each one as often as there are versions with which it could not go on. */
   readonly workflows: readonly StrandedWorkflow[];
 }
 
@@ -36,10 +40,12 @@ export interface StrandedWorkflow {
 
 const live: readonly WorkflowStatus[] = ["runnable", "waiting", "suspended"];
 const pageSize = 200;
+const turnsPerRead = 500;
 
 /**
  * Which live workflows could not go on with these definitions: those of their versions as they are, those of other versions after a
- * migration. Costs a reading of each one's state.
+ * migration. Each is counted once, however many versions are given. Costs a reading of each one's state; where a definition lacks a
+ * compensation that there was, of histories too.
  */
 export async function checkDefinitions(
   shared: ClientShared,
@@ -52,32 +58,27 @@ export async function checkDefinitions(
   refuseUnknown("the options of `check`", options, ["steps", "limit"]);
   const limit = checkWhole("limit", options.limit ?? 1_000, 1, 100_000);
   const { persistence } = shared.core.providers;
+  const byId = Map.groupBy(distinct(definitions), ({ id }) => id);
   const workflows: StrandedWorkflow[] = [];
   let seen = 0;
   let stranded = 0;
-  for (const definition of definitions) {
-    const filter = storedFilter(namespace, { definitionId: definition.id, status: live });
+  for (const [definitionId, versions] of byId) {
+    const filter = storedFilter(namespace, { definitionId, status: live });
     for (let cursor: string | undefined; ;) {
       const page = await shared.store.persistently(() =>
         persistence.list(filter, { limit: pageSize, ...(cursor === undefined ? {} : { cursor }) }),
       );
       for (const row of page.items) {
-        // One of a version that is given too is judged by that one.
-        const own = definitions.some(({ id, version }) => id === row.definitionId && version === row.version);
-        if (own && row.version !== definition.version) continue;
         seen += 1;
-        const reason = await reasonOf(shared, row.run, definition, row.version, options.steps);
-        if (reason === undefined) continue;
-        stranded += 1;
-        if (workflows.length < limit)
-          workflows.push({
-            id: row.id,
-            definitionId: row.definitionId,
-            version: row.version,
-            status: row.status,
-            toVersion: definition.version,
-            reason,
-          });
+        // One of a version that is given too is judged by that one.
+        const own = versions.filter(({ version }) => version === row.version);
+        const problems = await problemsOf(shared, row, own.length === 0 ? versions : own, options.steps);
+        if (problems.length > 0) stranded += 1;
+        for (const { toVersion, reason } of problems) {
+          if (workflows.length >= limit) break;
+          const { id, version, status } = row;
+          workflows.push({ id, definitionId, version, status, toVersion, reason });
+        }
       }
       ({ cursor } = page);
       if (cursor === undefined) break;
@@ -86,19 +87,65 @@ export async function checkDefinitions(
   return { live: seen, stranded, workflows };
 }
 
-async function reasonOf(
+/** Each once. */
+function distinct(definitions: readonly WorkflowDefinition[]): readonly WorkflowDefinition[] {
+  const known = new Map<string, WorkflowDefinition>();
+  for (const definition of definitions) {
+    const key = `${definition.id}@${definition.version}`;
+    const before = known.get(key);
+    if (before !== undefined && before.hash !== definition.hash)
+      throw new InvalidOptionError(
+        `\`check\` got two definitions \`${definition.id}\` of version ${definition.version}, and they differ: give one of them`,
+      );
+    known.set(key, before ?? definition);
+  }
+  return [...known.values()];
+}
+
+type Problem = Pick<StrandedWorkflow, "toVersion" | "reason">;
+
+async function problemsOf(
   shared: ClientShared,
-  run: number,
-  definition: WorkflowDefinition,
-  version: number,
+  row: WorkflowRow,
+  versions: readonly WorkflowDefinition[],
   steps: Readonly<Record<string, string>> | undefined,
-): Promise<string | undefined> {
+): Promise<readonly Problem[]> {
+  const { persistence } = shared.core.providers;
   try {
-    const folded = await foldNow(shared.core.providers.persistence, run);
-    if (folded === undefined) return undefined;
-    return problemOf(shared.core.registry.get(definition.id, version), definition, folded.state, steps);
+    const folded = await foldNow(persistence, row.run);
+    if (folded === undefined) return [];
+    const { state } = folded;
+    let journal: Promise<readonly ReadTurn[]> | undefined;
+    const problems: Problem[] = [];
+    for (const target of versions) {
+      const from = shared.core.registry.get(target.id, row.version);
+      let reason = problemOf(from, target, state, steps);
+      if (reason === undefined && mayLackCompensation(from, target, state, steps))
+        reason = lacksCompensation(
+          target,
+          state,
+          await (journal ??= journalOf(persistence, row.run, state.seq)),
+          steps,
+        );
+      if (reason !== undefined) problems.push({ toVersion: target.version, reason });
+    }
+    return problems;
   } catch (error) {
-    if (error instanceof WfeError) return error.message;
+    // Its journal is damaged, whatever the version.
+    if (error instanceof WfeError)
+      return versions.map(({ version }) => ({ toVersion: version, reason: error.message }));
     throw error;
   }
+}
+
+async function journalOf(persistence: PersistenceProvider, run: Run, to: number): Promise<readonly ReadTurn[]> {
+  const journal: ReadTurn[] = [];
+  for (let from = 0; from <= to;) {
+    const turns = await persistence.turns(run, { from, to, limit: turnsPerRead });
+    const last = turns.at(-1);
+    if (last === undefined) break;
+    for (const { seq, entriesText } of turns) journal.push({ seq, entries: decodeEntries(entriesText) });
+    from = last.seq + 1;
+  }
+  return journal;
 }

@@ -5,7 +5,7 @@ import type { WorkflowState } from "../../engine/state.ts";
 import { awaitedStreams } from "../../engine/work.ts";
 import type { StreamEvents } from "../../providers/persistence-provider.ts";
 import type { Run, StoredDelivery } from "../../providers/records.ts";
-import { goingBack, needsJournal } from "./going-back.ts";
+import { goingBack, needsJournal, type Versions } from "./going-back.ts";
 import type { StoreReads } from "./store-reads.ts";
 
 /** Events of one stream that are read at once: a wait takes one, and what waits next on the line is read again. */
@@ -20,13 +20,14 @@ export interface Arrivals {
   readonly more: boolean;
 }
 
-/** Reads inbox and streams, and what is needed to decide the deliveries. `now`: deadlines up to then will be decided. */
+/** Reads inbox and streams, and what is needed to decide the deliveries. `now`: deadlines up to then will be decided; `versions`: of its definition. */
 export async function readArrivals(
   reads: StoreReads,
   workflow: { readonly run: Run; readonly namespace: string },
   definition: WorkflowDefinition,
   state: WorkflowState,
   now: number,
+  versions: Versions,
 ): Promise<Arrivals> {
   const awaited = awaitedStreams(state);
   const passed = lastDeadline(state, now);
@@ -49,7 +50,7 @@ export async function readArrivals(
     if (inputs.length === 0)
       inputs.push({
         ...deliveryInput(delivery, body),
-        ...(await goingBack(reads, workflow, definition, state, body)),
+        ...(await goingBack(reads, workflow, definition, state, body, versions)),
       });
     break;
   }

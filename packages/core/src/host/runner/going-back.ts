@@ -2,6 +2,7 @@ import type { WorkflowDefinition } from "../../definition/definition.ts";
 import { readFacts, type ReadTurn } from "../../engine/failures.ts";
 import type { Delivery, Input } from "../../engine/inputs.ts";
 import { decodeEntries } from "../../engine/records.ts";
+import { lacksCompensation, mayLackCompensation } from "../../engine/owed-undoing.ts";
 import { refusesItem } from "../../engine/items-taken.ts";
 import { findRetryBase, findWaitingBase, refusesChild } from "../../engine/retry-base.ts";
 import type { WorkflowState } from "../../engine/state.ts";
@@ -10,7 +11,9 @@ import { finalStatuses, type Run, type WorkflowRow } from "../../providers/recor
 import type { StoreReads } from "./store-reads.ts";
 
 /** Calls that may go back in the history, go on with children that have ended, or are about what has ended. */
-type Repair = Extract<Delivery, { kind: "retry" | "resume" | "skip-step" | "set-item" | "child-retried" }>;
+type Repair = Extract<Delivery, { kind: "retry" | "resume" | "skip-step" | "set-item" | "migrate" | "child-retried" }>;
+/** The versions of a definition that the host has. */
+export type Versions = (version: number) => WorkflowDefinition | undefined;
 type Found = Pick<Extract<Input, { kind: "delivery" }>, "base" | "children">;
 
 export function needsJournal(delivery: Delivery): delivery is Repair {
@@ -19,6 +22,7 @@ export function needsJournal(delivery: Delivery): delivery is Repair {
     delivery.kind === "resume" ||
     delivery.kind === "skip-step" ||
     delivery.kind === "set-item" ||
+    delivery.kind === "migrate" ||
     delivery.kind === "child-retried"
   );
 }
@@ -30,7 +34,15 @@ export async function goingBack(
   definition: WorkflowDefinition,
   state: WorkflowState,
   delivery: Repair,
+  versions: Versions,
 ): Promise<Found> {
+  if (delivery.kind === "migrate") {
+    const target = versions(delivery.version);
+    if (target === undefined || !mayLackCompensation(definition, target, state, delivery.steps)) return {};
+    const turns = await journalOf(reads, workflow.run, state.seq);
+    const refused = lacksCompensation(target, state, turns, delivery.steps);
+    return refused === undefined ? {} : { base: { refused } };
+  }
   if (state.stuckUndo !== null || state.phase === "completed") return {};
   const ended = isFinal(state);
   if (delivery.kind === "set-item") {
@@ -80,7 +92,7 @@ async function refusedByParent(
   reads: StoreReads,
   namespace: string,
   { identity, phase }: WorkflowState,
-  delivery: Exclude<Repair, { kind: "set-item" }>,
+  delivery: Exclude<Repair, { kind: "set-item" | "migrate" }>,
 ): Promise<string | undefined> {
   const { parent, id } = identity;
   if (parent === null || phase === "suspended" || phase === "active") return undefined;

@@ -23,6 +23,7 @@ import type { CommitResult, RowWrite, TurnCommit } from "../../providers/persist
 import type { Run, WorkflowRow } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import { readArrivals, type Arrivals } from "./arrivals.ts";
+import type { Versions } from "./going-back.ts";
 import { returnedInput, stragglerInput, threwInput, timedOutInput } from "./attempt-result.ts";
 import { Bodies, endedStragglers } from "./bodies.ts";
 import { Body, type BodyOwner } from "./body.ts";
@@ -220,7 +221,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#needsPull = false;
     const at = this.#context.core.engineNow();
     const { run, namespace } = this.#row as WorkflowRow;
-    const reading = readArrivals(this.#context.reads, { run, namespace }, definition, this.#state, at);
+    const { reads, core } = this.#context;
+    const versions: Versions = (version) => core.registry.get(definition.id, version);
+    const reading = readArrivals(reads, { run, namespace }, definition, this.#state, at, versions);
     this.#reads(reading, (arrivals) => this.#cameIn(arrivals, at));
   }
 
