@@ -12,6 +12,7 @@ import { goBackTo } from "./repair.ts";
 import { finalize, terminateWorkflow } from "./root.ts";
 import { rootLine, rootPointer, type Pointer, type WorkflowState } from "./state.ts";
 import type { StoredError } from "./stored-error.ts";
+import { openItemScope } from "./set-item.ts";
 import type { Turn } from "./turn.ts";
 import { isUndoing, retryUndo, stoppedError } from "./undo.ts";
 import { isFinal } from "./work.ts";
@@ -122,17 +123,11 @@ function awaitsChild(
 
 function itemRefusal(
   { definition, draft, context }: Turn,
-  { stepId, index, item }: Extract<Delivery, { kind: "set-item" }>,
+  delivery: Extract<Delivery, { kind: "set-item" }>,
 ): string | undefined {
-  const step = stepNamed(definition, stepId);
-  if (step === undefined || definition.index.places.get(step)?.node.kind !== "for-each")
-    return `\`${stepId}\` is no \`forEach\` of the definition`;
-  const live = [...draft.pointers.values()].filter((pointer) => pointer.step === step && pointer.scope !== null);
-  if (!isFinal(draft) && live.length === 0) return `\`${stepId}\` is not open: its items are taken when it is reached`;
-  const beyond = live.find(({ scope }) => index >= (scope?.items.length ?? 0));
-  if (beyond !== undefined)
-    return `\`${stepId}\` has ${beyond.scope?.items.length ?? 0} items, numbered from 0: there is no item ${index}`;
-  return sizeOf(item) > context.limits.valueBytes
+  const found = isFinal(draft) && draft.stuckUndo === null ? undefined : openItemScope(definition, draft, delivery);
+  if (found !== undefined && "refused" in found) return found.refused;
+  return sizeOf(delivery.item) > context.limits.valueBytes
     ? `the item is larger than a value may be, ${context.limits.valueBytes} bytes`
     : undefined;
 }
@@ -184,7 +179,7 @@ function outputRefusal(turn: Turn, output: unknown): string | undefined {
   }
 }
 
-function apply(turn: Turn, { delivery, base, children = [] }: DeliveryInput): void {
+function apply(turn: Turn, { delivery, base, scope, children = [] }: DeliveryInput): void {
   const { draft } = turn;
   const actor = actorOf(delivery);
   switch (delivery.kind) {
@@ -218,7 +213,9 @@ function apply(turn: Turn, { delivery, base, children = [] }: DeliveryInput): vo
     case "set-item": {
       const step = stepNamed(turn.definition, delivery.stepId) ?? delivery.stepId;
       const item = copy(delivery.item, { maxBytes: Number.MAX_SAFE_INTEGER });
-      return turn.emit({ kind: "item-set", step, index: delivery.index, item, ...actor });
+      const meant = scope === undefined ? openItemScope(turn.definition, draft, delivery) : { scope };
+      const which = "scope" in meant ? { scope: meant.scope } : {};
+      return turn.emit({ kind: "item-set", step, ...which, index: delivery.index, item, ...actor });
     }
     case "migrate":
       migrate(turn, delivery, "apply", actor);

@@ -300,10 +300,12 @@ export type Entry =
       readonly actor?: string;
     }
   | { readonly kind: "data-set"; readonly patch: StoredPatch; readonly actor?: string }
-  /** An item of the live for-each scopes of this step, corrected by hand. Of a workflow that has ended it counts when that is retried. */
+  /** An item corrected by hand. Of a workflow that has ended it counts when that is retried. */
   | {
       readonly kind: "item-set";
       readonly step: string;
+      /** The pointer of the for-each. Absent: all that are live of this step. */
+      readonly scope?: number;
       readonly index: number;
       readonly item: unknown;
       readonly actor?: string;

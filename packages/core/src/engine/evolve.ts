@@ -555,9 +555,10 @@ function forgetInputs(draft: Draft): void {
     if (status === "held" && hasInput) draft.changePointer(id, { hasInput: false, input: undefined });
 }
 
-function setItem(draft: Draft, { step, index, item }: Extract<Entry, { kind: "item-set" }>): void {
+function setItem(draft: Draft, { step, scope: meant, index, item }: Extract<Entry, { kind: "item-set" }>): void {
   for (const { id, kind, scope, step: own } of draft.pointers.values()) {
     if (kind !== "for-each" || own !== step || scope === null || index >= scope.items.length) continue;
+    if (meant !== undefined && meant !== id) continue;
     const items = copy(scope.items.with(index, item), { maxBytes: Number.MAX_SAFE_INTEGER, maxDepth: 500 });
     draft.changeScope(id, { items: items as readonly unknown[] });
   }

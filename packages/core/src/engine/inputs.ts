@@ -48,6 +48,8 @@ export type Input =
       readonly delivery: Delivery;
       /** For what goes back in the history: the state it goes back to. */
       readonly base?: RetryBase | { readonly refused: string };
+      /** For an item of a workflow that has ended: the pointer of its `forEach`. */
+      readonly scope?: number;
       /** For what goes on after a failure: children of this workflow that have ended, and can be retried themselves. */
       readonly children?: readonly string[];
     }
@@ -92,6 +94,8 @@ export type Delivery =
       readonly kind: "set-item";
       readonly stepId: string;
       readonly index: number;
+      /** The numbers of the items or iterations around the `forEach`, the innermost last. */
+      readonly around?: readonly number[];
       readonly item: unknown;
       readonly actor?: string;
     }

@@ -62,7 +62,7 @@ function* inputsFor(
       return;
     case "delivery-applied":
       for (const delivery of deliveriesOf(state, entries, index))
-        yield { kind: "delivery", number: entry.number, delivery };
+        yield { kind: "delivery", number: entry.number, delivery, ...itemScope(entries, index) };
       return;
     case "event-consumed":
       yield eventsOf(state, entries, index);
@@ -95,6 +95,12 @@ function* inputsFor(
       return;
     default:
   }
+}
+
+/** The journal has it already which `forEach` was meant. */
+function itemScope(entries: readonly Entry[], index: number): { readonly scope?: number } {
+  const set = entries.slice(index + 1).find((entry) => entry.kind === "item-set");
+  return set?.scope === undefined ? {} : { scope: set.scope };
 }
 
 function attemptAt({ pointers }: WorkflowState, id: number): { readonly pointer: number; readonly attempt: number } {

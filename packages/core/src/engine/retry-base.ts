@@ -6,7 +6,7 @@ import type { RetryBase } from "./inputs.ts";
 import { renumber, strandedAt } from "./repair.ts";
 import { choose, type Refused, type RetryTarget } from "./retry-choice.ts";
 import { rootPointer, type WorkflowState } from "./state.ts";
-import { unwind, type Cut } from "./unwind.ts";
+import { unwind, type Cut, type Unwound } from "./unwind.ts";
 
 /** A cut, and what becomes of it. */
 interface PlannedCut extends Cut {
@@ -38,6 +38,12 @@ export function findRetryBase(
   if ("refused" in cuts) return cuts;
   const [first] = cuts.filter(({ runs }) => runs);
   return baseOf(definition, facts, turns, cuts, stepAt(turns, facts, first));
+}
+
+/** What is live where a retry of all that failed goes back to, under the ids that it had; undefined: nothing failed. */
+export function liveAfterRetry(turns: readonly ReadTurn[], facts: JournalFacts): Unwound | undefined {
+  const cuts = cutsOfAll(facts, undoneScopes(facts));
+  return "refused" in cuts ? undefined : unwindTo(turns, notBefore(facts, cuts));
 }
 
 /**
@@ -191,20 +197,28 @@ function cutOfOne(
   return { pointer, at, runs: true, renew: true, reopens: pointer };
 }
 
+/** What would be cut from before the last retry cannot be told from the rest: all goes back to there. */
+function notBefore({ episode }: JournalFacts, planned: readonly PlannedCut[]): readonly PlannedCut[] {
+  const early = planned.find(({ at, pointer }) => at.seq < episode && pointer !== rootPointer);
+  return early === undefined ? planned : [{ ...early, pointer: rootPointer, runs: true, renew: true }];
+}
+
+function unwindTo(turns: readonly ReadTurn[], cuts: readonly PlannedCut[]): Unwound {
+  return unwind(
+    turns,
+    cuts.map((cut) => atEnd(cut, turns)),
+  );
+}
+
 function baseOf(
   definition: WorkflowDefinition,
-  { episode }: JournalFacts,
+  facts: JournalFacts,
   turns: readonly ReadTurn[],
   planned: readonly PlannedCut[],
   step: string,
 ): RetryBase | Refused {
-  // What would be cut from before the last retry cannot be told from the rest: all goes back to there.
-  const early = planned.find(({ at, pointer }) => at.seq < episode && pointer !== rootPointer);
-  const cuts = early === undefined ? planned : [{ ...early, pointer: rootPointer, runs: true, renew: true }];
-  const unwound = unwind(
-    turns,
-    cuts.map((cut) => atEnd(cut, turns)),
-  );
+  const cuts = notBefore(facts, planned);
+  const unwound = unwindTo(turns, cuts);
   const renewed = new Set(cuts.flatMap((cut) => (cut.renew ? [...(unwound.cut.get(cut.pointer) ?? [])] : [])));
   const { state: unwoundState, renamed } = renumber(unwound.state, renewed);
   const reopened = cuts.flatMap(({ reopens }) => (reopens === undefined ? [] : [renamed(reopens)]));

@@ -23,6 +23,7 @@ import {
   wantsContinue,
   type WorkflowState,
 } from "../../src/engine/index.ts";
+import { endedItemScope } from "../../src/engine/set-item.ts";
 
 interface StoredEvent {
   readonly number: number;
@@ -141,7 +142,10 @@ export class Driver {
     const named = delivery.kind === "retry" && (delivery.from ?? delivery.item ?? delivery.execution) !== undefined;
     const goesBack = target !== undefined && (named || isFinal(this.state));
     const base = goesBack ? findRetryBase(this.current, turns, target) : undefined;
-    const found = base === undefined ? {} : { base, children };
+    const ended = delivery.kind === "set-item" && isFinal(this.state);
+    const item = ended ? endedItemScope(this.current, turns, delivery) : undefined;
+    const found =
+      item !== undefined ? ("refused" in item ? { base: item } : item) : base === undefined ? {} : { base, children };
     this.feed({ kind: "delivery", number: ++this.#delivered, delivery, ...found });
     const last = this.entries.findLast(
       (entry) => entry.kind === "delivery-refused" || entry.kind === "delivery-applied",

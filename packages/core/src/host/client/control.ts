@@ -119,14 +119,17 @@ export function skipDelivery(
 export function setItemDelivery(
   shared: ClientShared,
   stepId: string,
-  index: number,
+  index: number | readonly number[],
   item: unknown,
 ): Unsigned<"set-item"> {
   const { valueBytes, depth } = shared.core.options.limits;
+  const numbers: readonly unknown[] = Array.isArray(index) ? (itemOf(index as readonly number[]).item ?? []) : [index];
+  const around = numbers.slice(0, -1) as readonly number[];
   return {
     kind: "set-item",
     stepId: checkStepId("`stepId`", stepId),
-    index: checkWhole("index", index, 0, mostItems),
+    index: checkWhole("index", numbers.at(-1), 0, mostItems),
+    ...(around.length === 0 ? {} : { around }),
     item: copy(item, { path: "item", maxBytes: valueBytes, maxDepth: depth }),
   };
 }

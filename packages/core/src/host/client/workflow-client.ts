@@ -309,10 +309,11 @@ export class WorkflowClient {
   }
 
   /**
-   * Replaces an item of a `forEach`, whose collection is fixed on entry. `index` counts from 0. Of a workflow that has failed it
-   * counts when that is retried.
+   * Replaces an item of a `forEach`, whose collection is fixed on entry. `index` counts from 0; of nested ones a list, the innermost
+   * last, which may be left out where one of them alone has failed at that number. Of a workflow that has failed it counts when that
+   * is retried.
    */
-  setItem(id: string, stepId: string, index: number, item: unknown): Promise<Accepted> {
+  setItem(id: string, stepId: string, index: number | readonly number[], item: unknown): Promise<Accepted> {
     return this.#deliver(id, () => setItemDelivery(this.#shared, stepId, index, item));
   }
 

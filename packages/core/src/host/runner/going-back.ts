@@ -3,18 +3,18 @@ import { readFacts, type ReadTurn } from "../../engine/failures.ts";
 import type { Delivery, Input } from "../../engine/inputs.ts";
 import { decodeEntries } from "../../engine/records.ts";
 import { lacksCompensation, mayLackCompensation } from "../../engine/owed-undoing.ts";
-import { refusesItem } from "../../engine/items-taken.ts";
 import { findRetryBase, findWaitingBase, refusesChild } from "../../engine/retry-base.ts";
+import { endedItemScope } from "../../engine/set-item.ts";
 import type { WorkflowState } from "../../engine/state.ts";
 import { isFinal } from "../../engine/work.ts";
 import { finalStatuses, type Run, type WorkflowRow } from "../../providers/records.ts";
 import type { StoreReads } from "./store-reads.ts";
 
-/** Calls that may go back in the history, go on with children that have ended, or are about what has ended. */
+/** Calls that may go back in the history, go on with children that have ended, or are about what has ended or been done. */
 type Repair = Extract<Delivery, { kind: "retry" | "resume" | "skip-step" | "set-item" | "migrate" | "child-retried" }>;
 /** The versions of a definition that the host has. */
 export type Versions = (version: number) => WorkflowDefinition | undefined;
-type Found = Pick<Extract<Input, { kind: "delivery" }>, "base" | "children">;
+type Found = Pick<Extract<Input, { kind: "delivery" }>, "base" | "scope" | "children">;
 
 export function needsJournal(delivery: Delivery): delivery is Repair {
   return (
@@ -47,8 +47,8 @@ export async function goingBack(
   const ended = isFinal(state);
   if (delivery.kind === "set-item") {
     if (!ended) return {};
-    const refused = refusesItem(definition, await journalOf(reads, workflow.run, state.seq), delivery);
-    return refused === undefined ? {} : { base: { refused } };
+    const found = endedItemScope(definition, await journalOf(reads, workflow.run, state.seq), delivery);
+    return "refused" in found ? { base: found } : found;
   }
   const named = delivery.kind === "retry" && (delivery.from ?? delivery.item ?? delivery.execution) !== undefined;
   const goesBack =
