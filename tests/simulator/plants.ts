@@ -259,6 +259,44 @@ export const plants: readonly Plant[] = [
     ),
   },
   {
+    name: "gives executions of the same number one key",
+    file: "engine/work.ts",
+    edits: one(`return this.executionId;`, `return String(this.#pointer.id);`),
+  },
+  {
+    name: "begins a body that is at work",
+    file: "host/runner/workflow-run.ts",
+    edits: one(
+      `if (this.#bodies.has(pointer) || ended?.has(pointer) === true) continue;`,
+      `if (ended?.has(pointer) === true) continue;`,
+    ),
+  },
+  {
+    name: "begins a body again that has ended and is not decided",
+    file: "host/runner/workflow-run.ts",
+    edits: one(
+      `if (this.#bodies.has(pointer) || ended?.has(pointer) === true) continue;`,
+      `if (this.#bodies.has(pointer)) continue;`,
+    ),
+  },
+  {
+    name: "begins every body twice",
+    file: "host/runner/workflow-run.ts",
+    edits: one(
+      `      body.begin();
+    }`,
+      `      body.begin();
+      const nobody = { run: this.run, bodyEnded() {}, bodyTimedOut() {} };
+      if (body.mode === "running") new Body(core, nobody, bodies, attempt).begin();
+    }`,
+    ),
+  },
+  {
+    name: "gives what is attempted again the data of now",
+    file: "engine/work.ts",
+    edits: one(`return this.#pointer.hasInput ? this.#pointer.input : this.data;`, `return this.data;`),
+  },
+  {
     name: "writes an effect outside of its transaction",
     file: "testing/simulator/application-table.ts",
     edits: one(`this.#written.push(execution);`, `this.#table.add(execution);`),

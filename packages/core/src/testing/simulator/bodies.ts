@@ -1,7 +1,10 @@
+import { encode } from "../../codec/index.ts";
 import { ExecutionResult } from "../../definition/execution-result.ts";
 import type { StepContext } from "../../definition/step-context.ts";
+import type { Pointer } from "../../engine/state.ts";
 import { FatalError } from "../../errors.ts";
 import type { ApplicationTransaction } from "./application-table.ts";
+import type { JournalAudit } from "./journal-audit.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { Script } from "./sketch.ts";
@@ -15,18 +18,38 @@ export interface BodiesOptions {
   readonly tell: (line: () => string) => void;
 }
 
+/** An execution, as its bodies have seen it. */
+interface Execution {
+  readonly key: string;
+  /** Undefined where it is not mapped. */
+  input: string | undefined;
+  /** How often the data of its workflow had been corrected by then. */
+  corrections: number;
+}
+
+/** A body that has begun. */
+interface Begun {
+  readonly process: SimulatedProcess;
+  readonly lease: string | undefined;
+  readonly faults: number;
+  readonly signal: AbortSignal;
+}
+
 /** Runs the bodies of steps as their scripts say, and looks at each one that begins. */
 export class Bodies {
   begun = 0;
   readonly #options: BodiesOptions;
-  /** By execution: its key, and its input as text. */
-  readonly #executions: Map<string, string> = new Map();
+  readonly #executions: Map<string, Execution> = new Map();
+  /** By key: the execution whose it is. */
+  readonly #keys: Map<string, string> = new Map();
+  /** By what the journal says of an execution: whatever a turn changes of it is another one. */
+  readonly #begun: WeakMap<Pointer, Begun> = new WeakMap();
 
   constructor(options: BodiesOptions) {
     this.#options = options;
   }
 
-  run(script: Script, ctx: StepContext): unknown {
+  run(script: Script, input: unknown, ctx: StepContext): unknown {
     const { scheduler, tell } = this.#options;
     // Whose code runs is known: a body begins in a task of its process.
     const process = scheduler.current as SimulatedProcess;
@@ -35,7 +58,7 @@ export class Bodies {
       () =>
         `${process.name}: ${ctx.workflow.id} begins ${ctx.step.id} (${ctx.step.executionId}, attempt ${ctx.step.attempt})`,
     );
-    this.#check(process, ctx);
+    this.#check(process, input, ctx);
     // At once, so that what fails afterwards has something to undo.
     (ctx as { readonly tx?: ApplicationTransaction }).tx?.write(ctx.step.executionId);
     if (script.hangs && ctx.step.attempt === 1) return new Promise(() => {});
@@ -52,7 +75,7 @@ export class Bodies {
     });
   }
 
-  #check(process: SimulatedProcess, ctx: StepContext): void {
+  #check(process: SimulatedProcess, input: unknown, ctx: StepContext): void {
     const { audit, verdict, scheduler } = this.#options;
     const { id } = ctx.workflow;
     const { executionId } = ctx.step;
@@ -60,17 +83,14 @@ export class Bodies {
     const pointer = Number(executionId.slice(dot + 1));
     const journal = audit.journalOf(executionId.slice(0, dot));
     if (journal?.pointers.get(pointer) !== ctx.step.id)
-      verdict.fail(
+      return verdict.fail(
         "a result is stored before its successor begins",
         `${process.name} begins \`${ctx.step.id}\` of ${id} (execution ${pointer}), which the journal does not know of`,
       );
-    const known = this.#executions.get(executionId);
-    if (known === undefined) this.#executions.set(executionId, ctx.idempotencyKey);
-    else if (known !== ctx.idempotencyKey)
-      verdict.fail(
-        "an execution has one key and one input",
-        `execution ${executionId} of \`${ctx.step.id}\` has the key ${ctx.idempotencyKey}, and had ${known}`,
-      );
+    const stands = journal.state.pointers.get(pointer);
+    // What is not mapped is the data, as it stands.
+    this.#sameAsBefore(journal, stands?.hasInput === true ? encode(input) : undefined, ctx);
+    this.#forAReason(process, journal, stands, ctx);
     const { lease } = process;
     if (lease === undefined || process.frozenAt > lease.askedAt) return;
     const age = scheduler.now - lease.askedAt;
@@ -79,6 +99,60 @@ export class Bodies {
         "a host without a lease stands still",
         `${process.name} begins \`${ctx.step.id}\` of ${id} ${age} ms after it renewed its lease of ${lease.ttlMs} ms last`,
       );
+  }
+
+  #sameAsBefore(
+    { corrections }: JournalAudit,
+    input: string | undefined,
+    { step, idempotencyKey: key }: StepContext,
+  ): void {
+    const fail = (message: string): void =>
+      this.#options.verdict.fail("an execution has one key and one input", message);
+    const { executionId } = step;
+    const known = this.#executions.get(executionId);
+    if (known === undefined) this.#executions.set(executionId, { key, input, corrections });
+    else {
+      if (known.key !== key)
+        return fail(`execution ${executionId} of \`${step.id}\` has the key ${key}, and had ${known.key}`);
+      const isComparable = input !== undefined && known.input !== undefined && known.corrections === corrections;
+      if (isComparable && known.input !== input)
+        return fail(`execution ${executionId} of \`${step.id}\` has the input ${input}, and had ${known.input}`);
+      Object.assign(known, { input, corrections });
+    }
+    const owner = this.#keys.get(key) ?? executionId;
+    this.#keys.set(key, executionId);
+    if (owner !== executionId) fail(`executions ${owner} and ${executionId} have the same key ${key}`);
+  }
+
+  /**
+   * A body begins for what the journal wants run, and once. Again only where its attempt has come to an end on record, or where it was
+   * told to end, or where the store has failed its host meanwhile: what had ended and was not on record may be forgotten then.
+   */
+  #forAReason(
+    process: SimulatedProcess,
+    { run, label }: JournalAudit,
+    pointer: Pointer | undefined,
+    { step, signal }: StepContext,
+  ): void {
+    const lease = process.lease?.id;
+    // A host that has lost its workflows, and has not noticed yet, goes by what it knows.
+    if (lease === undefined || this.#options.audit.ownerOf(run) !== lease) return;
+    const fail = (message: string): void =>
+      this.#options.verdict.fail(
+        "a body runs again only for a reason",
+        `${process.name} begins \`${step.id}\` of ${label} (${step.executionId}, attempt ${step.attempt}), ${message}`,
+      );
+    if (pointer?.status !== "ready" || pointer.crashed || pointer.attempt !== step.attempt)
+      return fail(
+        pointer === undefined
+          ? "which is over"
+          : `and the journal has it ${pointer.crashed ? "crashed" : pointer.status}, at attempt ${pointer.attempt}`,
+      );
+    const before = this.#begun.get(pointer);
+    const { faults } = process;
+    if (before?.process === process && before.lease === lease && before.faults === faults && !before.signal.aborted)
+      return fail("as it has before, and nothing has become of that");
+    this.#begun.set(pointer, { process, lease, faults, signal });
   }
 }
 

@@ -1,6 +1,6 @@
 import { decodeEntries, evolveTurn, initialState, type Entry, type WorkflowState } from "../../engine/index.ts";
 import { streamKey } from "../../engine/state.ts";
-import type { StoredEvent } from "../../providers/index.ts";
+import type { Run, StoredEvent } from "../../providers/index.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** A stream, as a line of control reads it: also what retention has deleted of it, up to a number. */
@@ -11,6 +11,7 @@ export type ReadStream = (
 
 /** Follows one workflow's journal from the outside, turn by turn, as the store takes it. */
 export class JournalAudit {
+  readonly run: Run;
   readonly label: string;
   state: WorkflowState = initialState();
   /** The entries of each turn. */
@@ -21,12 +22,15 @@ export class JournalAudit {
   readonly pointers: Map<number, string> = new Map();
   /** When its last turn was stored. */
   movedAt = 0;
+  /** How often a person has changed what steps are given. */
+  corrections = 0;
   readonly #verdict: Verdict;
   readonly #ended: Set<number> = new Set();
   /** The last number read, by line and stream. */
   readonly #read: Map<string, number> = new Map();
 
-  constructor(label: string, verdict: Verdict) {
+  constructor(run: Run, label: string, verdict: Verdict) {
+    this.run = run;
     this.label = label;
     this.#verdict = verdict;
   }
@@ -72,7 +76,12 @@ export class JournalAudit {
         return this.#notEarly(entry.pointer, entry.step, turn, storeNow);
       case "event-consumed":
         return this.#consumed(entry, storeNow, stream);
+      case "data-set":
+      case "item-set":
+        this.corrections += 1;
+        return;
       case "workflow-retried":
+        this.corrections += 1;
         // What failed is live again, under the same keys.
         for (const pointer of entry.state.pointers.keys()) this.#ended.delete(pointer);
         return;

@@ -166,6 +166,12 @@ export class Network {
         if (lease !== undefined && renewed[place] === true) lease.askedAt = Math.max(lease.askedAt, askedAt);
         return renewed;
       },
+      closeLeases: (leases) =>
+        lock.closeLeases(leases).catch((error: unknown) => {
+          // Given up, it runs out by itself.
+          if (leases.some(({ id }) => id === process.lease?.id)) process.lease = undefined;
+          throw error;
+        }),
     };
   }
 

@@ -71,6 +71,7 @@ export class StoreAudit {
   readonly #byUid: Map<string, Run> = new Map();
   readonly #namespaceOf: Map<Run, string> = new Map();
   readonly #claims: Map<Run, number> = new Map();
+  readonly #owners: Map<Run, string | null> = new Map();
   /** Runs that are to be taken over before anything else is appended under this claim. */
   readonly #takeOvers: Map<Run, number> = new Map();
 
@@ -116,10 +117,15 @@ export class StoreAudit {
     return run === undefined ? undefined : this.journals.get(run);
   }
 
+  /** The lease under which it was claimed last. */
+  ownerOf(run: Run): string | null | undefined {
+    return this.#owners.get(run);
+  }
+
   journal(run: Run): JournalAudit {
     let journal = this.journals.get(run);
     if (journal === undefined)
-      this.journals.set(run, (journal = new JournalAudit(`run ${run}`, this.#options.verdict)));
+      this.journals.set(run, (journal = new JournalAudit(run, `run ${run}`, this.#options.verdict)));
     return journal;
   }
 
@@ -228,7 +234,7 @@ export class StoreAudit {
     this.#namespaceOf.set(run, workflow.namespace);
     if (runs.some((earlier) => !this.purged.has(earlier)))
       this.#options.verdict.fail("what is acknowledged is there", `${place} is created anew, and was there already`);
-    const journal = new JournalAudit(place, this.#options.verdict);
+    const journal = new JournalAudit(run, place, this.#options.verdict);
     this.journals.set(run, journal);
     const { firstTurn } = workflow;
     if (firstTurn !== null)
@@ -260,6 +266,7 @@ export class StoreAudit {
         `${row.id}: claim ${row.claim} after claim ${before}`,
       );
     this.#claims.set(row.run, row.claim);
+    this.#owners.set(row.run, row.owner);
     // With nothing in its journal there is nothing that its last host may have begun.
     if (orphaned && headSeq >= 0) this.#takeOvers.set(row.run, row.claim);
     this.#options.tell(

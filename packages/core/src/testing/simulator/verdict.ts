@@ -17,6 +17,7 @@ export type Check =
   | "nothing fires early"
   | "a claim is bounded"
   | "a stop lets go"
+  | "a body runs again only for a reason"
   | "an execution has one key and one input"
   | "an effect happens once, with its result"
   | "what is within retention stays"

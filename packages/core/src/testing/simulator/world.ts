@@ -213,7 +213,7 @@ export class World {
       id,
       startMs,
       without: (n) => this.#options.without.has(`node:${id}.${n}`),
-      body: (script: Script, ctx: StepContext) => this.bodies.run(script, ctx),
+      body: (script: Script, input: unknown, ctx: StepContext) => this.bodies.run(script, input, ctx),
     };
   }
 
