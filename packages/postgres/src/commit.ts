@@ -1,5 +1,5 @@
 import type { CommitResult, Run, TurnCommit } from "@wfe/core/providers";
-import { recordFormat } from "@wfe/core/providers";
+import { recordFormat, StoreError } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
 import { beginsLater, checkWorkflow, type CreatedRows, createItems, definitionOf } from "./create.ts";
 import { checkDelivery, deliveryItem } from "./deliveries.ts";
@@ -123,9 +123,11 @@ async function commitHalves(open: Open, turns: readonly TurnCommit[], patienceMs
   return results;
 }
 
-function partlyApplied(error: unknown, { store }: Open): Error {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return store.failure(new Failed(cause, "partly"));
+/** What stopped a part of what was asked, when another part may have been stored. */
+export function partlyApplied(error: unknown, { store }: Open): Error {
+  if (!(error instanceof StoreError)) return store.failure(new Failed(error, "partly"));
+  const { code, message, transient, cause = error } = error;
+  return new StoreError(code, message, { outcome: "unknown", transient, cause });
 }
 
 /** Appends the turn of a transactional step, last in its transaction, which has this mark. */
@@ -142,7 +144,7 @@ export async function commitInside(
   return take(open, [turn], jsonOf<Committed>(rows))[0] ?? { outcome: "hole" };
 }
 
-/** Before a transaction is begun: the dictionary has transactions of its own. */
+/** The dictionary has transactions of its own, for which no connection of the pool is needed. */
 export async function learnDefinitions(open: Open, turns: readonly TurnCommit[]): Promise<void> {
   for (const { create } of turns) {
     if (create !== undefined) await open.definitions.learn(open.store, create.map(definitionOf));

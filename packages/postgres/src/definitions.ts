@@ -8,7 +8,10 @@ export interface Definition {
   readonly format: number;
 }
 
-/** What is known of the dictionary. It is added to in transactions of its own, so what is known stays true. */
+/**
+ * What is known of the dictionary. It is added to in transactions of its own, so what is known stays true, and on a connection
+ * that is kept: who asks may have the last ones of the pool.
+ */
 export class KnownDefinitions {
   readonly #numbers: Map<string, number> = new Map();
 
@@ -24,7 +27,7 @@ export class KnownDefinitions {
       if (this.#numbers.has(key)) continue;
       const { id, version, hash, format } = definition;
       const number = await store.writeJson<number>(
-        store.shared,
+        store.committer,
         "SELECT $s.wfe_definition($1, $2::bigint, $3, $4::integer)::text AS json",
         [id, version, hash, format],
       );

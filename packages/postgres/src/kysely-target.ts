@@ -2,19 +2,22 @@ import { StoreError } from "@wfe/core/providers";
 import { CompiledQuery, type Kysely, type Transaction } from "kysely";
 import type { Connection, Querier, Row, Target } from "./target.ts";
 
+/** The committer's and the heartbeat's. */
+const kept = 2;
 /** How long one of its connections may be waited for. */
 const lendTimeoutMs = 10_000;
 
 /**
  * A database that is reached by an application's Kysely instance: its connections are borrowed, since there is no way to open one
- * of our own. Two of them are kept for as long as the provider is open.
+ * of our own. Two of them are kept for as long as the provider is open. `poolSize`: how many it has, which it does not say.
  */
-export function kyselyTarget(given: Kysely<any>): Target {
+export function kyselyTarget(given: Kysely<any>, poolSize: number): Target {
   // A plugin that renames columns or changes results would change ours.
   const db = given.withoutPlugins();
   return {
     name: "postgres(kysely)",
     connect: () => borrow(db),
+    size: Math.max(1, poolSize - kept),
     lend: () => borrow(db),
     close: async () => undefined,
   };

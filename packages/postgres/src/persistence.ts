@@ -34,11 +34,13 @@ export function postgresPersistence(
   hints: Hints,
   outbox: SearchOutbox,
   commitsAtOnce: number,
+  transactionsAtOnce: number,
 ): PersistenceProvider {
   const lanes: LaneCursor = { from: "" };
   return {
     transactionalSteps: true,
     commitsAtOnce,
+    transactionsAtOnce,
     outbox,
     logs: postgresLogs(opened),
 

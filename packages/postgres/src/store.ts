@@ -7,7 +7,7 @@ import { inSchema, quoteName } from "./schema.ts";
 import type { Connection, Querier, Row, Target } from "./target.ts";
 
 /** Longest wait for an answer: of what commits and reads, and of a heartbeat. */
-const answerMs = 60_000;
+export const answerMs = 60_000;
 const heartbeatMs = 10_000;
 /** How often what was sent back by a deadlock is done again before the caller hears of it. */
 const mostRepeats = 8;
@@ -28,7 +28,7 @@ export class Store {
   readonly target: Target;
   readonly runtime: Runtime;
   readonly clock: Clock;
-  /** For turns alone: nothing else makes a flush wait. */
+  /** For turns, and what they need: nothing else makes a flush wait. */
   readonly committer: Lanes;
   /** For leases alone. */
   readonly heartbeat: Lane;

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "@wfe/core/providers";
+import { InvalidOptionError, StoreError } from "@wfe/core/providers";
 import type { Kysely } from "kysely";
 import pg from "pg";
 import { checkUrl, withoutPassword } from "./check-url.ts";
@@ -34,6 +34,8 @@ export interface Target {
   connect(): Promise<Connection>;
   /** The same for LISTEN. Absent where connections are not ours to open. */
   readonly listen?: () => Promise<ListeningConnection>;
+  /** How many connections `lend` may give at the same time. */
+  readonly size: number;
   /** Borrows a connection for a moment. */
   lend(): Promise<Connection>;
   /** Ends what was opened here, and leaves alone what was given. */
@@ -47,7 +49,7 @@ const connectTimeoutMs = 10_000;
 
 export function targetOf(source: PostgresSource, poolSize: number): Target {
   if (typeof source === "string") return urlTarget(source, poolSize);
-  if (isKysely(source)) return kyselyTarget(source);
+  if (isKysely(source)) return kyselyTarget(source, poolSize);
   if (isPool(source)) return poolTarget(source, source.options, false);
   throw new InvalidOptionError("postgres() takes a URL (postgres://...), a Pool of pg, or a Kysely instance");
 }
@@ -127,18 +129,29 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
     };
   };
 
+  const name = nameOf(new Client(options));
+  let lent = 0;
+  /** Every connection is in somebody's hands, and stayed there. Of a server that does not answer pg says the same where none is. */
+  const isUsedUp = (error: unknown): boolean =>
+    error instanceof Error && error.message === "timeout exceeded when trying to connect" && (lent > 0 || !ours);
+
   return {
-    name: nameOf(new Client(options)),
+    name,
     connect,
     listen: connect,
+    size: pool.options.max,
     lend: async () => {
-      const client = await pool.connect();
+      const client = await pool.connect().catch((error: unknown) => {
+        throw isUsedUp(error) ? usedUp(name, ours, error) : error;
+      });
+      lent += 1;
       // While it is lent nobody else listens, and a broken line would end the process.
       client.on("error", ignore);
       return {
         ...clientQuerier(client),
         tx: client,
         release: (broken) => {
+          lent -= 1;
           client.off("error", ignore);
           if (broken) client.on("error", ignore);
           client.release(broken);
@@ -150,6 +163,17 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
       else pool.off("error", ignore);
     },
   };
+}
+
+function usedUp(name: string, ours: boolean, cause: unknown): StoreError {
+  const more = ours
+    ? "raise `poolSize`, or let transactional steps take less time"
+    : "give it more (`max`), and find who keeps them";
+  return new StoreError("STORE_BUSY", `${name}: no connection of the pool was free in time: ${more}`, {
+    outcome: "not-applied",
+    transient: true,
+    cause,
+  });
 }
 
 function clientQuerier(client: pg.ClientBase): Querier {

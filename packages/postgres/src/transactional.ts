@@ -1,33 +1,50 @@
 import type { CommitResult, TransactionalTurn, TurnCommit } from "@wfe/core/providers";
 import { StoreError } from "@wfe/core/providers";
-import { commitInside, commitTurns, learnDefinitions } from "./commit.ts";
+import { commitInside, commitTurns, learnDefinitions, partlyApplied } from "./commit.ts";
 import { isItemError, sqlState } from "./errors.ts";
-import { causeOf } from "./failed.ts";
-import { runStatement } from "./lane.ts";
+import { causeOf, Failed } from "./failed.ts";
+import { runStatement, within } from "./lane.ts";
 import type { Open } from "./postgres.ts";
-import { transact } from "./store.ts";
+import { answerMs, jsonOf, transact } from "./store.ts";
 import type { Connection } from "./target.ts";
 
 type Item = TurnCommit | TransactionalTurn;
 
 /** Stores turns; transactional steps each in a transaction of its own, whose body may take its time. */
 export async function commitAll(open: Open, items: readonly Item[]): Promise<CommitResult[]> {
+  const parts = partsOf(items);
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return commitPart(open, only);
   const results: CommitResult[] = [];
-  let plain: TurnCommit[] = [];
-  const flush = async (): Promise<void> => {
-    if (plain.length > 0) results.push(...(await commitTurns(open, plain)));
-    plain = [];
-  };
-  for (const item of items) {
-    if (!("execute" in item)) {
-      plain.push(item);
-      continue;
+  let blocked: unknown;
+  for (const part of parts) {
+    try {
+      results.push(...(await commitPart(open, part)));
+    } catch (error) {
+      blocked ??= error;
     }
-    await flush();
-    results.push(await commitBody(open, item));
   }
-  await flush();
+  // The others may be stored by now: sent again, they are found there.
+  if (blocked !== undefined) throw partlyApplied(blocked, open);
   return results;
+}
+
+/** What is stored together: turns that follow one another, or a step alone. */
+type Part = TurnCommit[] | TransactionalTurn;
+
+function partsOf(items: readonly Item[]): Part[] {
+  const parts: Part[] = [];
+  for (const item of items) {
+    const last = parts.at(-1);
+    if ("execute" in item) parts.push(item);
+    else if (Array.isArray(last)) last.push(item);
+    else parts.push([item]);
+  }
+  return parts;
+}
+
+async function commitPart(open: Open, part: Part): Promise<CommitResult[]> {
+  return "execute" in part ? [await commitBody(open, part)] : commitTurns(open, part);
 }
 
 /** Thrown to undo everything: the item has this result. */
@@ -42,25 +59,41 @@ class Undo extends Error {
 /** What a body throws is its own affair, and never mistaken for a failure of ours. */
 async function commitBody(open: Open, item: TransactionalTurn): Promise<CommitResult> {
   const { store } = open;
-  const conflict = await judge(open, item);
-  if (conflict !== undefined) return conflict;
   try {
-    return await store.shared.hold((connection) => transact(connection, (inside) => runBody(open, inside, item)));
+    return await store.shared.hold(
+      async (connection) =>
+        (await judge(open, connection, item)) ?? (await transact(connection, (inside) => runBody(open, inside, item))),
+    );
   } catch (error) {
     if (error instanceof Undo) return error.result;
-    throw store.failure(error);
+    const failure = store.failure(error);
+    // A rule that is asked for at COMMIT, such as a deferred constraint, has not been kept by what the body wrote.
+    if (isRefusedCommit(error, failure)) return { outcome: "body-failed", error: error.cause };
+    throw failure;
   }
 }
 
+function isRefusedCommit(error: unknown, failure: Error): error is Failed {
+  if (!(error instanceof Failed) || error.stage !== "committing" || sqlState(error.cause) === undefined) return false;
+  return failure instanceof StoreError && failure.outcome === "not-applied" && !failure.transient;
+}
+
 /** A body that would be in vain is not begun. */
-async function judge({ store }: Open, { run, seq }: TransactionalTurn): Promise<CommitResult | undefined> {
-  const head = await store.readJson<{ readonly there: string | null; readonly before: boolean }>(
-    `SELECT json_build_object(
+async function judge(
+  { store }: Open,
+  connection: Connection,
+  { run, seq }: TransactionalTurn,
+): Promise<CommitResult | undefined> {
+  const asked = runStatement(
+    connection,
+    "statement",
+    store.sql(`SELECT json_build_object(
       'there', (SELECT turn FROM $s.wfe_turns WHERE run = w.run AND seq = $2::bigint),
       'before', $2::bigint = 0 OR EXISTS (SELECT FROM $s.wfe_turns WHERE run = w.run AND seq = $2::bigint - 1)
-    )::text AS json FROM $s.wfe_workflows w WHERE w.run = $1::bigint`,
+    )::text AS json FROM $s.wfe_workflows w WHERE w.run = $1::bigint`),
     [run, seq],
   );
+  const head = jsonOf<{ readonly there: string | null; readonly before: boolean }>(await within(answerMs, asked));
   if (head === null) return { outcome: "hole" };
   if (head.there !== null) return { outcome: "conflict", turn: head.there };
   return head.before ? undefined : { outcome: "hole" };

@@ -73,6 +73,12 @@ export interface PersistenceProvider {
   /** Whether `commit` takes items with `execute`. */
   readonly transactionalSteps: boolean;
 
+  /**
+   * Transactional steps that may be at work beside one another, each in a call of its own, since its body may take its time; the
+   * store may be given more, and lets them wait. Absent: bodies are synchronous, and one call takes all that are ready.
+   */
+  readonly transactionsAtOnce?: number;
+
   /** Writes rows without a turn, each only `WHERE claim = mine`; false where the claim is lost. Of one that is there twice the last counts. */
   writeRows(
     writes: readonly { readonly run: Run; readonly claim: number; readonly row: RowWrite }[],
