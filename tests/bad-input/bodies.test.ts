@@ -1,4 +1,4 @@
-import { type StepContext, workflow, WorkflowHost } from "@wfe/core";
+import { ExecutionResult, type StepContext, workflow, type WorkflowDefinition, WorkflowHost } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
 import { describe, expect, it, vi } from "vitest";
 import { wholeHistory } from "../crash/audit.ts";
@@ -95,6 +95,44 @@ describe("a body that misbehaves fails its own step", () => {
       then: (_: unknown, reject: (error: Error) => void) => reject(new Error("thenable")),
     }));
     expect(cause).toMatchObject({ message: "thenable" });
+  });
+});
+
+describe("a key that no store can keep fails the wait", () => {
+  const keys: readonly [string, unknown, RegExp][] = [
+    ["half a character", "a\ud800", /half of a surrogate pair/],
+    ["NUL", "a\0", /NUL/],
+    ["too much", "é".repeat(257), /at most 512 bytes, got 514/],
+    ["a number", 7, /text, got number/],
+  ];
+  const known = (key: unknown) => () => key as string;
+  const waits: readonly [string, (key: unknown) => WorkflowDefinition][] = [
+    ["waitFor", (key) => workflow().waitFor("go", known(key)).build("waits", 1)],
+    [
+      "waitForAny",
+      (key) =>
+        workflow()
+          .waitForAny({ go: { event: "go", key: known(key) } })
+          .build("waits", 1),
+    ],
+    [
+      "ExecutionResult.waitForEvent",
+      (key) =>
+        workflow()
+          .startWith(() => ExecutionResult.waitForEvent("go", key as string))
+          .build("waits", 1),
+    ],
+  ];
+  it.each(waits)("%s", async (_, build) => {
+    for (const [what, key, says] of keys) {
+      using store = new StoreFile();
+      const definition = build(key);
+      await using host = new WorkflowHost({ providers: [sqlite(store.file)], workflows: [definition], log: quiet() });
+      await host.start();
+      const handle = await host.startWorkflow("waits", {}, { id: "waits-1" });
+      const error = await handle.result({ timeout: "10s" }).catch((thrown: unknown) => thrown);
+      expect(error, what).toMatchObject({ code: "WORKFLOW_FAILED", cause: { message: expect.stringMatching(says) } });
+    }
   });
 });
 

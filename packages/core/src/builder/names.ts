@@ -1,4 +1,4 @@
-const mostBytes = 512;
+import { keyProblem as textProblem } from "../definition/key-problem.ts";
 
 /** What is wrong with an id or a name, as the end of a sentence; undefined when nothing is. */
 export function nameProblem(name: unknown): string | undefined {
@@ -7,10 +7,7 @@ export function nameProblem(name: unknown): string | undefined {
 
 /** The same for a key, which may be empty. */
 export function keyProblem(key: unknown): string | undefined {
-  if (typeof key !== "string") return `must be text, got ${shown(key)}`;
-  if (key.includes("\0")) return "must not contain NUL";
-  const bytes = Buffer.byteLength(key);
-  return bytes > mostBytes ? `must have at most ${mostBytes} bytes, got ${bytes}` : undefined;
+  return typeof key === "string" ? textProblem(key) : `must be text, got ${shown(key)}`;
 }
 
 /** A value for a message: short, and never its content where that could be a secret or large. */

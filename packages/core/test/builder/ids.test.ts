@@ -151,13 +151,16 @@ describe("the id of a step", () => {
     ).toEqual([{ stepId: "x", message: expect.stringContaining("unique") }]);
   });
 
-  it("has at most 512 bytes, and no NUL", () => {
+  it("has at most 512 bytes, no NUL, and no half of a character", () => {
     expect(problemsOf(begin.then(pack).id("é".repeat(256)))).toEqual([]);
     expect(problemsOf(begin.then(pack).id("é".repeat(257)))).toEqual([
       { stepId: "pack", message: expect.stringContaining("at most 512 bytes") },
     ]);
     expect(problemsOf(begin.then(pack).name("a\0b"))).toEqual([
       { stepId: "pack", message: expect.stringContaining("NUL") },
+    ]);
+    expect(problemsOf(begin.then(pack).name("a\ud800"))).toEqual([
+      { stepId: "pack", message: expect.stringContaining("surrogate") },
     ]);
     expect(problemsOf(begin.then(pack).name(" "))).toEqual([
       { stepId: "pack", message: expect.stringContaining("blank") },

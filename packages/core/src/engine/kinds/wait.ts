@@ -1,3 +1,4 @@
+import { keyProblem } from "../../definition/key-problem.ts";
 import type { WaitNode } from "../../definition/nodes.ts";
 import { parseDuration, timeAfter } from "../../duration.ts";
 import { EventsExpiredError, ExpressionError, WaitTimeoutError } from "../../errors.ts";
@@ -74,13 +75,9 @@ export const wait: KindHandler<"wait"> = {
 
 function keyOf(turn: Turn, branch: number, node: WaitNode, key: WaitNode["events"][number]["key"]): string {
   const value: unknown = evaluate(turn.draft, branch, turn.now, "the key of the wait", key);
-  if (typeof value !== "string" || value.includes("\0") || Buffer.byteLength(value) > 512) {
-    throw new ExpressionError(
-      `the key of the wait must be text of at most 512 bytes without NUL, got ${typeof value === "string" ? "other text" : typeof value}`,
-      { stepId: node.id },
-    );
-  }
-  return value;
+  const problem = keyProblem(value);
+  if (problem !== undefined) throw new ExpressionError(`the key of the wait ${problem}`, { stepId: node.id });
+  return value as string;
 }
 
 function sinceOf(turn: Turn, node: WaitNode): number {

@@ -1,4 +1,5 @@
 import { copy } from "../../codec/index.ts";
+import { keyProblem } from "../../definition/key-problem.ts";
 import { ExecutionResult, isStepResult, type StepResult } from "../../definition/execution-result.ts";
 import { parseDuration } from "../../duration.ts";
 import type { EngineLimits } from "../../engine/decision.ts";
@@ -97,17 +98,10 @@ function copyResult(result: StepResult, limits: EngineLimits): StepResult {
 }
 
 function checkName(value: unknown, what: "name" | "key"): void {
-  const sound =
-    typeof value === "string" &&
-    !value.includes("\0") &&
-    Buffer.byteLength(value) <= 512 &&
-    (what === "key" || value.trim() !== "");
-  if (!sound) {
-    throw new InvalidValueError(
-      `the ${what} given to \`ExecutionResult.waitForEvent\` must be text of at most 512 bytes without NUL${what === "key" ? "" : ", not blank"}`,
-      { path: what },
-    );
-  }
+  const isBlank = what === "name" && typeof value === "string" && value.trim() === "";
+  const problem = isBlank ? "must not be blank" : keyProblem(value);
+  if (problem === undefined) return;
+  throw new InvalidValueError(`the ${what} given to \`ExecutionResult.waitForEvent\` ${problem}`, { path: what });
 }
 
 function copyValue(value: unknown, limits: EngineLimits, path: string): unknown {
