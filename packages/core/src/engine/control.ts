@@ -8,12 +8,13 @@ import { childEnded } from "./kinds/child.ts";
 import { handlerOf } from "./kinds/handlers.ts";
 import { readyAgain } from "./kinds/step.ts";
 import { migrate } from "./migrate.ts";
+import { planOutput } from "./outputs.ts";
 import { goBackTo } from "./repair.ts";
 import { finalize, terminateWorkflow } from "./root.ts";
 import { rootLine, rootPointer, type Pointer, type WorkflowState } from "./state.ts";
-import type { StoredError } from "./stored-error.ts";
+import { storeError, type StoredError } from "./stored-error.ts";
 import { openItemScope } from "./set-item.ts";
-import type { Turn } from "./turn.ts";
+import { Turn } from "./turn.ts";
 import { isUndoing, retryUndo, stoppedError } from "./undo.ts";
 import { isFinal } from "./work.ts";
 
@@ -21,7 +22,9 @@ import { isFinal } from "./work.ts";
 export function decideDelivery(turn: Turn, input: DeliveryInput): void {
   const { number, delivery, base } = input;
   const actor = actorOf(delivery);
-  const refusal = refusalOf(turn, delivery, base);
+  const refusal =
+    refusalOf(turn, delivery, base) ??
+    (delivery.kind === "skip-step" ? outputRefusal(turn, delivery, base) : undefined);
   if (refusal !== undefined) {
     turn.emit({ kind: "delivery-refused", number, delivery: delivery.kind, reason: refusal, ...actor });
     turn.read({ number, outcome: "refused", reason: refusal });
@@ -42,7 +45,7 @@ function actorOf(delivery: Delivery): { readonly actor?: string } {
 }
 
 /** Why a delivery cannot be applied; undefined: it can. */
-function refusalOf(
+export function refusalOf(
   turn: Turn,
   delivery: Delivery,
   base: RetryBase | { readonly refused: string } | undefined,
@@ -62,12 +65,12 @@ function refusalOf(
       return retryRefusal(draft, delivery, base);
     case "skip-step":
       if (draft.phase === "failed" && draft.stuckUndo === null)
-        return refusedBase(base) ?? skipRefusal(turn, delivery, base) ?? outputRefusal(turn, delivery.output);
+        return refusedBase(base) ?? skipRefusal(turn, delivery, base);
       return (
         ended ??
         (findLive(draft, delivery) === undefined
           ? `no step \`${delivery.stepId}\` is live: only a step that runs, sleeps, waits or has failed can be skipped`
-          : (severalRefusal(draft, delivery.stepId, heldOf(draft, delivery)) ?? outputRefusal(turn, delivery.output)))
+          : severalRefusal(draft, delivery.stepId, heldOf(draft, delivery)))
       );
     case "set-data":
       if (draft.phase === "completed" || draft.phase === "terminated") return ended;
@@ -169,13 +172,30 @@ function severalRefusal(state: WorkflowState, stepId: string, failed: readonly n
   return `step \`${stepId}\` failed ${failed.length} times, in items ${items.map((item) => `[${item}]`).join(" and ")}: say which one is meant by \`item\``;
 }
 
-function outputRefusal(turn: Turn, output: unknown): string | undefined {
+/** An output that its step cannot take would make it fail, which nobody asked for. Runs the step's `.output`. */
+function outputRefusal(
+  { definition, draft, context }: Turn,
+  delivery: SkipDelivery,
+  base: RetryBase | { readonly refused: string } | undefined,
+): string | undefined {
+  const { valueBytes, depth } = context.limits;
+  const live = base !== undefined && "state" in base ? base : { state: draft.done(), targets: [] };
+  const pointer = findLive(live.state, delivery, live.targets);
+  let owned: unknown;
   try {
-    copy(output, { path: "output", maxBytes: turn.context.limits.valueBytes, maxDepth: turn.context.limits.depth });
-    return undefined;
+    owned = copy(delivery.output, { path: "output", maxBytes: valueBytes, maxDepth: depth });
   } catch (error) {
     if (error instanceof WfeError) return error.message;
     throw error;
+  }
+  if (pointer === undefined) return undefined;
+  const probe = new Turn(definition, live.state, context);
+  const node = probe.node(pointer);
+  try {
+    planOutput(probe, pointer, node, owned);
+    return undefined;
+  } catch (thrown) {
+    return `step \`${node.id}\` cannot take that output: ${storeError(thrown).message}`;
   }
 }
 

@@ -661,6 +661,18 @@ describe("a step that is skipped", () => {
     expect(driver.entries.find(({ kind }) => kind === "step-skipped")).toMatchObject({ step: "s", actor: "ann" });
   });
 
+  it("is refused an output that it cannot take, live or failed", async () => {
+    const output = (_: unknown, given: { n: number }): Record<string, unknown> => ({ n: given.n.toFixed() });
+    for (const node of [wait("s", { output }), step("s", fails, { output })]) {
+      const driver = new Driver(define(node)).start();
+      const { phase } = await driver.run();
+      expect(driver.deliver({ kind: "skip-step", stepId: "s" }).refused).toContain("`s` cannot take that output: ");
+      expect(driver.state.phase).toBe(phase);
+      driver.deliver({ kind: "skip-step", stepId: "s", output: { n: 1 } });
+      expect((await driver.run()).data).toEqual({ n: "1" });
+    }
+  });
+
   it("leaves a workflow suspended that a person suspended, and goes on where its error had", async () => {
     const { ran, step: note } = log();
     const driver = new Driver(define(wait("w"), step("after", note("after")))).start();
