@@ -41,9 +41,12 @@ function reasonOf(reason: string | null): string {
   return reason === null ? "" : `: ${reason.replace(/\.$/u, "")}`;
 }
 
+/** Calls with an argument at their end that only a person knows. */
+const leavesOut: ReadonlySet<string> = new Set(["setData", "setItem", "publishEvent", "skipStep"]);
+
 function callOf({ call, arguments: args }: Explanation["actions"][number]): string {
-  const given = args.map((one) => JSON.stringify(one));
-  const open = call === "setData" || call === "setItem" || call === "publishEvent" || call === "skipStep";
+  const given = args.map((one) => JSON.stringify(one) ?? "...");
+  const open = !args.includes(undefined) && leavesOut.has(call);
   return `${call}(${[...given, ...(open ? ["..."] : [])].join(", ")})`;
 }
 

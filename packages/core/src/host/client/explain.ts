@@ -6,6 +6,7 @@ import type { WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
 import { decodeStartRecord } from "../core/start-record.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { turnTimes } from "./imported.ts";
+import { actionsOf } from "./explain-actions.ts";
 import { explainText } from "./explain-text.ts";
 import { foldNow } from "./fold.ts";
 import { checkId } from "./names.ts";
@@ -52,11 +53,11 @@ export interface ExplainedWait {
   readonly text: string;
 }
 
-/** A call that makes sense now. */
+/** A call that makes sense now, and that the workflow would take as it stands. */
 export interface ExplainedAction {
   /** The method of the host, such as `retryWorkflow`. */
   readonly call: string;
-  /** Its arguments, ready to be used but for what only a person knows: that is left out. */
+  /** Its arguments, ready to be used but for what only a person knows: that is left out, and `undefined` where more follows. */
   readonly arguments: readonly unknown[];
   readonly text: string;
 }
@@ -92,7 +93,8 @@ async function tell(
   const waitsFor = begun ? waitsOf(shared, row, state, facts) : [waitsForHost(shared, row)];
   const parentId = begun ? state.identity.parent?.workflowId : decodeStartRecord(row.startText).parentId;
   const parent = parentId === undefined ? undefined : await shared.store.find({ namespace, id: parentId });
-  const actions = actionsOf(id, state, facts, failures, parent);
+  // Of a child only the failures are wanted.
+  const actions = depth > 0 ? [] : await actionsOf(shared, { row, state, facts, failures, parent });
   const explanation = {
     id,
     definitionId: row.definitionId,
@@ -329,7 +331,7 @@ function waitOf(state: WorkflowState, pointer: Pointer, { errors }: JournalFacts
     case "ready":
       return { ...at, kind: "step", text: `${where}: attempt ${attempt} to run and end` };
     case "held":
-      return { ...at, kind: "person", text: `${where}: somebody to retry or skip it, since it failed` };
+      return { ...at, kind: "person", text: `${where}: ${heldFor(pointer, errors.has(id))}` };
     case "open":
     case "hook":
     case "undoing":
@@ -337,66 +339,14 @@ function waitOf(state: WorkflowState, pointer: Pointer, { errors }: JournalFacts
   }
 }
 
-/** The events that a wait has not got yet. */
-function awaitedBy({ wait }: Pointer): readonly WaitStream[] {
-  return (wait?.streams ?? []).filter(({ label }) => !Object.hasOwn(wait?.got ?? {}, label));
+function heldFor({ child }: Pointer, failed: boolean): string {
+  // An import comes without the children.
+  if (!failed && child !== null)
+    return `somebody to resume or skip it, since its child workflow \`${child.id}\` stayed behind`;
+  return "somebody to retry or skip it, since it failed";
 }
 
-function actionsOf(
-  id: string,
-  state: WorkflowState,
-  facts: JournalFacts,
-  failures: readonly ExplainedFailure[],
-  parent: WorkflowRow | undefined,
-): readonly ExplainedAction[] {
-  const actions: ExplainedAction[] = [];
-  const add = (call: string, args: readonly unknown[], text: string): void =>
-    void actions.push({ call, arguments: args, text });
-  if (state.stuckUndo !== null) {
-    add("retryWorkflow", [id], "repeat the undoing that failed, and undo the rest");
-    add("terminateWorkflow", [id], "end it where it stands, and leave the rest done");
-    return actions;
-  }
-  const failed = state.phase === "failed" || state.phase === "terminated";
-  const own = failures.find(({ workflowId }) => workflowId === id);
-  const inner = failures.find(({ workflowId }) => workflowId !== id);
-  if (inner !== undefined)
-    add("explain", [inner.workflowId], "see the child that failed; when it is retried, this workflow goes on");
-  if (failed || state.phase === "suspended") {
-    if (own !== undefined) {
-      add("setData", [id], "correct its data; the keys that are given are set");
-      if (own.item.length > 0) add("setItem", [id], "correct the item, whose collection was fixed on entry");
-    }
-    const goesOn =
-      facts.undone.length > 0
-        ? "begin again at the earliest step that was undone"
-        : "run again what failed, and nothing else";
-    if (state.phase === "suspended" && failures.length === 0)
-      add("resumeWorkflow", [id], "let it go on from where it stands");
-    else add("retryWorkflow", [id], state.phase === "suspended" ? "go on, with new retries for what failed" : goesOn);
-    if (own !== undefined && own.item.length > 0)
-      add("retryWorkflow", [id, { from: own.stepId, item: [...own.item] }], "retry that item alone");
-    if (own !== undefined && own.stepId !== "")
-      add("skipStep", [id, own.stepId], "give the step its output by hand, and go on");
-  }
-  if (failed || state.phase === "completed")
-    add(
-      "forkWorkflow",
-      [id, { at: Math.max(0, state.seq - 1) }],
-      "run it again from any point of its history, as another workflow",
-    );
-  if (state.phase === "active") {
-    const live = [...state.pointers.values()];
-    const [event] = live.flatMap(awaitedBy);
-    if (event !== undefined) add("publishEvent", [event.name, event.key], "publish what it waits for");
-    const running = live.find(({ status, child }) => status === "waiting" && child !== null)?.child;
-    if (running != null) add("explain", [running.id], "see the child that it waits for");
-    const skippable = live.find(({ status }) => status === "waiting" || status === "sleeping" || status === "held");
-    if (skippable !== undefined) add("skipStep", [id, skippable.step], "give a step its output by hand, and go on");
-    add("suspendWorkflow", [id], "stop it until it is resumed");
-  }
-  if (!failed && state.phase !== "completed")
-    add("terminateWorkflow", [id], "end it; with `compensate`, what was done is undone first");
-  if (parent !== undefined) add("explain", [parent.id], `see its parent, which is ${parent.status}`);
-  return actions;
+/** The events that a wait has not got yet. */
+export function awaitedBy({ wait }: Pointer): readonly WaitStream[] {
+  return (wait?.streams ?? []).filter(({ label }) => !Object.hasOwn(wait?.got ?? {}, label));
 }

@@ -12,6 +12,8 @@ import type { StoreReads } from "./store-reads.ts";
 
 /** Calls that may go back in the history, go on with children that have ended, or are about what has ended or been done. */
 type Repair = Extract<Delivery, { kind: "retry" | "resume" | "skip-step" | "set-item" | "migrate" | "child-retried" }>;
+/** What a repair needs of the store. */
+export type JournalReads = Pick<StoreReads, "find" | "journal">;
 /** The versions of a definition that the host has. */
 export type Versions = (version: number) => WorkflowDefinition | undefined;
 type Found = Pick<Extract<Input, { kind: "delivery" }>, "base" | "scope" | "children">;
@@ -29,7 +31,7 @@ export function needsJournal(delivery: Delivery): delivery is Repair {
 
 /** Reads what is needed to decide a repair: of the journal, where it goes back in it, and which children can be retried themselves. */
 export async function goingBack(
-  reads: StoreReads,
+  reads: JournalReads,
   workflow: { readonly run: Run; readonly namespace: string },
   definition: WorkflowDefinition,
   state: WorkflowState,
@@ -74,7 +76,7 @@ export async function goingBack(
 
 /** The children that pointers wait, or were held, for and that have ended. */
 async function endedChildren(
-  reads: StoreReads,
+  reads: JournalReads,
   { run, namespace }: { readonly run: Run; readonly namespace: string },
   pointers: Iterable<WorkflowState["pointers"] extends ReadonlyMap<number, infer Pointer> ? Pointer : never>,
 ): Promise<readonly string[]> {
@@ -89,7 +91,7 @@ async function endedChildren(
 
 /** A child whose parent has gone on without it, or was undone, would run for nothing: whoever asks for that is told. */
 async function refusedByParent(
-  reads: StoreReads,
+  reads: JournalReads,
   namespace: string,
   { identity, phase }: WorkflowState,
   delivery: Exclude<Repair, { kind: "set-item" | "migrate" }>,
@@ -104,7 +106,7 @@ async function refusedByParent(
   return refusesChild(readFacts(turns), { pointer: parent.pointer, childId: id });
 }
 
-async function journalOf(reads: StoreReads, run: Run, to: number): Promise<readonly ReadTurn[]> {
+async function journalOf(reads: JournalReads, run: Run, to: number): Promise<readonly ReadTurn[]> {
   const turns = await reads.journal(run, to);
   return turns.map(({ seq, entriesText }) => ({ seq, entries: decodeEntries(entriesText) }));
 }
