@@ -63,7 +63,7 @@ export interface RetryOptions {
 }
 
 export interface SkipOptions {
-  /** As for a retry: which item or iteration is meant. Default: the one that failed, or any. */
+  /** As for a retry: which item or iteration is meant. Default: the one that failed, or any; where several failed, the call is refused. */
   readonly item?: number | readonly number[];
 }
 
