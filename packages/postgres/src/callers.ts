@@ -1,5 +1,5 @@
 import type { CreatedWorkflow, NewEvent, NewWorkflow, PublishedEvent } from "@wfe/core/providers";
-import { InvalidOptionError } from "@wfe/core/providers";
+import { InvalidOptionError, StoreError } from "@wfe/core/providers";
 import { checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf } from "./create.ts";
 import { sqlState, storeError } from "./errors.ts";
 import { checkEvent, eventItem } from "./events.ts";
@@ -61,7 +61,7 @@ async function joined<T>({ store }: Open, caller: Querier, work: () => Promise<T
   try {
     await caller.query("SAVEPOINT wfe_joined");
   } catch (error) {
-    if (sqlState(error) !== "25P01") throw storeError(error, "statement", name);
+    if (sqlState(error) !== "25P01") throw callersError(error, name);
     throw new InvalidOptionError("`tx` is not in a transaction: call this between its BEGIN and its COMMIT", {
       cause: error,
     });
@@ -78,6 +78,18 @@ async function joined<T>({ store }: Open, caller: Querier, work: () => Promise<T
         cause: error,
       });
     }
-    throw storeError(error, "statement", name);
+    throw callersError(error, name);
   }
+}
+
+/** What passes is repeated where the transaction is ours: this one only its owner can repeat. */
+function callersError(error: unknown, store: string): Error {
+  const found = storeError(error, "statement", store);
+  const passes = ["40", "57", "08"].some((prefix) => sqlState(error)?.startsWith(prefix) === true);
+  if (!passes || !(found instanceof StoreError) || !(error instanceof Error)) return found;
+  return new StoreError(found.code, `${store}: ${error.message}: roll your transaction back, and repeat all of it`, {
+    outcome: found.outcome,
+    transient: found.transient,
+    cause: error,
+  });
 }

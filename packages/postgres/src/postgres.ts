@@ -162,6 +162,11 @@ function checkOptions(schema: string, poolSize: number, switches: Readonly<Recor
       `\`schema\` must be the name of a schema, of 1 to 63 bytes, got ${JSON.stringify(schema)}`,
     );
   }
+  if (/\$(s\.|plans|body\$)/.test(schema)) {
+    throw new InvalidOptionError(
+      "`schema` must not contain $s., $plans or $body$, which statements of WFE's have in them",
+    );
+  }
   if (/^pg_/i.test(schema))
     throw new InvalidOptionError(`\`schema\` must not begin with pg_, which PostgreSQL keeps for itself`);
   if (!Number.isInteger(poolSize) || poolSize < 1) {

@@ -15,6 +15,9 @@ describe.skipIf(server === undefined)("opening", () => {
     expect(() => postgres({} as never)).toThrow(InvalidOptionError);
     expect(() => postgres(url, { schema: "" })).toThrow(/`schema`/);
     expect(() => postgres(url, { schema: "pg_mine" })).toThrow(/pg_/);
+    for (const schema of ["$s.x", "x$plans", "$body$"]) {
+      expect(() => postgres(url, { schema })).toThrow(/`schema` must not contain \$s\., \$plans or \$body\$/);
+    }
     expect(() => postgres(url, { poolSize: 0 })).toThrow(/`poolSize`/);
   });
 

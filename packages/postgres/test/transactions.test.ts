@@ -103,6 +103,21 @@ describe.skipIf(server === undefined).each([
   });
 });
 
+it.skipIf(server === undefined)("a start that a snapshot does not allow says who has to repeat it", async () => {
+  const { host } = await hostOf(url, [order]);
+  const client = await admin.connect();
+  onTestFinished(() => client.release());
+  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+  await client.query("SELECT 1");
+  await host.startWorkflow(order, { n: 1 }, { id: "taken" });
+  await expect(host.startWorkflow(order, { n: 2 }, { id: "taken", tx: client })).rejects.toMatchObject({
+    code: "STORE_BUSY",
+    outcome: "not-applied",
+    message: expect.stringMatching(/could not serialize .*: roll your transaction back, and repeat all of it/u),
+  });
+  await client.query("ROLLBACK");
+});
+
 async function hostOf(
   source: PostgresSource,
   workflows: readonly WorkflowDefinition[],
