@@ -46,6 +46,8 @@ export type PostgresSource = string | pg.Pool | Kysely<any>;
 
 /** How long a connection may take to open. */
 const connectTimeoutMs = 10_000;
+/** What the pool of pg says when none was free in that time. */
+const timedOut = "timeout exceeded when trying to connect";
 
 export function targetOf(source: PostgresSource, poolSize: number): Target {
   if (typeof source === "string") return urlTarget(source, poolSize);
@@ -131,9 +133,25 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
 
   const name = nameOf(new Client(options));
   let lent = 0;
-  /** Every connection is in somebody's hands, and stayed there. Of a server that does not answer pg says the same where none is. */
-  const isUsedUp = (error: unknown): boolean =>
-    error instanceof Error && error.message === "timeout exceeded when trying to connect" && (lent > 0 || !ours);
+
+  /** A pool that was given may wait for ever, for connections whose holders may wait for us. */
+  const borrow = async (): Promise<pg.PoolClient> => {
+    const asked = pool.connect();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new Error(timedOut));
+      asked.then((client) => client.release(), ignore);
+    }, options.connectionTimeoutMillis || connectTimeoutMs);
+    try {
+      return await Promise.race([asked, late.promise]);
+    } catch (error) {
+      // Of a server that does not answer pg says the same, and then nobody has any.
+      const isUsedUp = (lent > 0 || !ours) && pool.totalCount >= pool.options.max;
+      throw isUsedUp && error instanceof Error && error.message === timedOut ? usedUp(name, ours, error) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 
   return {
     name,
@@ -141,9 +159,7 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
     listen: connect,
     size: pool.options.max,
     lend: async () => {
-      const client = await pool.connect().catch((error: unknown) => {
-        throw isUsedUp(error) ? usedUp(name, ours, error) : error;
-      });
+      const client = await borrow();
       lent += 1;
       // While it is lent nobody else listens, and a broken line would end the process.
       client.on("error", ignore);

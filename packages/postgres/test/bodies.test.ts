@@ -1,8 +1,10 @@
 import { event, workflow, type WorkflowDefinition, WorkflowHost } from "@wfe/core";
+import { type PersistenceProvider, type Provider, type Run, systemRuntime, type TurnCommit } from "@wfe/core/providers";
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { inTransaction, postgres, type PostgresOptions, type PostgresSource } from "../src/index.ts";
+import { turn, workflow as record } from "./support/records.ts";
 import { admin, schemas, server, url } from "./support/server.ts";
 
 const quick = workflow<{ n: number }>()
@@ -108,25 +110,26 @@ describe.skipIf(server === undefined)("a small pool", () => {
     },
   );
 
-  it("that is used up says so, and delays no stop", async () => {
-    const begun = gateOf();
-    const hold = inTransaction(() => {
-      begun.open();
-      return new Promise<number>(() => {});
-    });
-    const stuck = workflow().then(hold).as("held").build("stuck", 1);
-    const host = await hostOf(poolOf({ max: 1, connectionTimeoutMillis: 300 }), [stuck, quick]);
-    await host.startWorkflow(stuck, {});
-    await begun.opened;
-    await expect(host.startWorkflow(quick, { n: 1 })).rejects.toMatchObject({
+  it("that is used up says so", async () => {
+    const { store, leave } = await withBody(poolOf({ max: 1, connectionTimeoutMillis: 300 }));
+    await expect(store.find("default", ["mine"])).rejects.toMatchObject({
       code: "STORE_BUSY",
       message: expect.stringMatching(/no connection of the pool was free.*`max`/),
       outcome: "not-applied",
       transient: true,
     });
-    const stoppedAfter = performance.now();
-    await host.stop({ timeout: 0 });
-    expect(performance.now() - stoppedAfter).toBeLessThan(5_000);
+    leave();
+    expect(await store.find("default", ["mine"])).toMatchObject([{ id: "mine" }]);
+  });
+
+  it("is taken from a body that was left behind when the store is closed, and what else was asked is answered", async () => {
+    const { provider, store, run } = await withBody(poolOf({ max: 1 }));
+    const next = store.commit([{ run, seq: 0, execute: () => Promise.reject(new Error("begun")) }]);
+    next.catch(() => {});
+    const found = store.find("default", ["mine"]);
+    await provider.close();
+    expect(await found).toMatchObject([{ id: "mine" }]);
+    await expect(next).rejects.toMatchObject({ outcome: "not-applied", message: expect.stringContaining("closed") });
   });
 });
 
@@ -187,6 +190,30 @@ async function hostOf(
   await host.start();
   onTestFinished(() => host.stop({ timeout: 0 }));
   return host;
+}
+
+/** A store with a workflow `mine`, the body of whose first step is at work until it is told to `leave`. */
+async function withBody(source: PostgresSource): Promise<{
+  readonly provider: Provider;
+  readonly store: PersistenceProvider;
+  readonly run: Run;
+  readonly leave: () => void;
+}> {
+  const provider = postgres(source, { schema: schemas.take() });
+  await provider.open({ runtime: systemRuntime() });
+  onTestFinished(() => provider.close());
+  const store = provider.persistence!;
+  const [created] = await store.create([record({ id: "mine" })]);
+  const [begun, gate] = [gateOf(), gateOf()];
+  const { run } = created!;
+  const execute = async (): Promise<TurnCommit> => {
+    begun.open();
+    await gate.opened;
+    return turn(run, 0);
+  };
+  store.commit([{ run, seq: 0, execute }]).catch(() => {});
+  await begun.opened;
+  return { provider, store, run, leave: gate.open };
 }
 
 function gateOf(): { readonly opened: Promise<void>; readonly open: () => void } {

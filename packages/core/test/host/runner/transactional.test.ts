@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type Run, StoreError } from "../../../src/providers/index.ts";
 import { memory } from "../../../src/testing/index.ts";
 import { child, define, parallel, retry, step, wait } from "./definitions.ts";
 import { hostOf } from "./hosts.ts";
@@ -58,7 +59,7 @@ for (const asynchronous of [false, true]) {
       const { host } = await hostOf([definition], { store });
       const handle = await host.startWorkflow(definition, {});
       await expect(handle.result()).rejects.toMatchObject({ cause: { code: "INVALID_VALUE" } });
-      expect(ledger).toEqual({ rows: [], begun: 1 });
+      expect(ledger).toMatchObject({ rows: [], begun: 1 });
     });
 
     it("runs once where the answer to its commit is lost, and again under a higher attempt where the commit is", async () => {
@@ -207,5 +208,52 @@ describe("a transactional step", () => {
     await clock.advance("5s");
     expect(await handle.result()).toEqual({ a: "done" });
     expect([attempts, ledger.rows]).toEqual([[1, 1], ["a"]]);
+  });
+
+  it("goes together with others to a synchronous driver, and alone where its COMMIT is refused", async () => {
+    let sick: Run | undefined;
+    const { store, ledger } = withTransactions(memory(), {
+      refuse: (runs) => {
+        if (sick === undefined || !runs.includes(sick)) return;
+        throw new StoreError("STORE_FAILED", "FOREIGN KEY constraint failed", {
+          outcome: "not-applied",
+          transient: false,
+        });
+      },
+    });
+    const body = inTransaction((input, { tx }) => (tx.write(`a${input.n}`), input.n));
+    const definition = define("book", [step("a", body)]);
+    const { host } = await hostOf([definition], { store });
+    const handles = await host.startWorkflows([0, 1, 2, 3, 4, 5].map((n) => ({ definition, data: { n } })));
+    [sick] = (await store.persistence!.find("default", [handles[2]!.id])).map((row) => row!.run);
+    const results = await Promise.allSettled(handles.map((handle) => handle.result()));
+    expect(results.map(({ status }, n) => (status === "rejected" ? n : undefined))).toEqual(
+      [0, 1, 2, 3, 4, 5].map((n) => (n === 2 ? n : undefined)),
+    );
+    expect(results[2]).toMatchObject({ reason: { cause: { message: "FOREIGN KEY constraint failed" } } });
+    expect(ledger.rows.toSorted()).toEqual(["a0", "a1", "a3", "a4", "a5"]);
+    expect(ledger.calls.slice(0, 3)).toEqual([6, 3, 2]);
+  });
+
+  it("has a call of its own from the first one on, where the store says that its driver is asynchronous", async () => {
+    const { store, ledger } = withTransactions(memory(), { asynchronous: true, atOnce: 2 });
+    const slow = Promise.withResolvers<void>();
+    const bodies = { now: 0, most: 0 };
+    const body = inTransaction(async (input) => {
+      bodies.now += 1;
+      bodies.most = Math.max(bodies.most, bodies.now);
+      if (input.n === 0) await slow.promise;
+      bodies.now -= 1;
+      return input.n;
+    });
+    const definition = define("book", [step("a", body)]);
+    const { host } = await hostOf([definition], { store });
+    const handles = await host.startWorkflows([0, 1, 2, 3].map((n) => ({ definition, data: { n } })));
+    const others = await Promise.all(handles.slice(1).map((handle) => handle.result()));
+    expect(others).toEqual([1, 2, 3].map((n) => ({ n, a: n })));
+    slow.resolve();
+    expect(await handles[0]!.result()).toEqual({ n: 0, a: 0 });
+    expect(ledger.calls).toEqual([1, 1, 1, 1]);
+    expect(bodies.most).toBe(2);
   });
 });

@@ -1,13 +1,15 @@
 import { transactionalStep } from "../../../src/definition/transactional.ts";
 import type { StepFunction } from "../../../src/definition/nodes.ts";
 import { StoreError } from "../../../src/providers/index.ts";
-import type { CommitResult, Provider, TransactionalTurn, TurnCommit } from "../../../src/providers/index.ts";
+import type { CommitResult, Provider, Run, TransactionalTurn, TurnCommit } from "../../../src/providers/index.ts";
 
 /** What a transactional body writes to: what a transaction that was undone wrote is gone. */
 export interface Ledger {
   readonly rows: string[];
   /** How often transactions were begun. */
   begun: number;
+  /** How many transactional steps came in each call. */
+  readonly calls: number[];
 }
 
 /** A store in memory that takes transactional steps. `fault` is asked for each transaction, with its number from 1. */
@@ -15,10 +17,14 @@ export function withTransactions(
   provider: Provider,
   options: {
     readonly asynchronous?: boolean;
+    /** How many transactions the store says that it takes beside one another. */
+    readonly atOnce?: number;
+    /** Asked before a call is answered, with the runs of its transactional steps. What it throws is the answer; nothing is stored. */
+    readonly refuse?: (runs: readonly Run[]) => void;
     readonly fault?: (transaction: number) => "unknown-applied" | "unknown-lost" | undefined;
   } = {},
 ): { readonly store: Provider; readonly ledger: Ledger } {
-  const ledger: Ledger = { rows: [], begun: 0 };
+  const ledger: Ledger = { rows: [], begun: 0, calls: [] };
   const inner = provider.persistence!;
   const one = async (item: TransactionalTurn): Promise<CommitResult> => {
     const taken = (await inner.turns(item.run, { from: item.seq, to: item.seq, limit: 1 }))[0];
@@ -50,8 +56,14 @@ export function withTransactions(
   const persistence = new Proxy(inner, {
     get(target, name) {
       if (name === "transactionalSteps") return true;
+      if (name === "transactionsAtOnce") return options.atOnce;
       if (name !== "commit") return Reflect.get(target, name) as unknown;
       return async (items: readonly (TurnCommit | TransactionalTurn)[]): Promise<readonly CommitResult[]> => {
+        const runs = items.filter((item) => "execute" in item).map(({ run }) => run);
+        if (runs.length > 0) {
+          ledger.calls.push(runs.length);
+          options.refuse?.(runs);
+        }
         const plain = items.filter((item): item is TurnCommit => !("execute" in item));
         const results = await inner.commit(plain);
         let at = 0;
