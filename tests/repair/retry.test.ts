@@ -1,4 +1,4 @@
-import { retry, workflow } from "@wfe/core";
+import { retry, workflow, type WorkflowDefinition } from "@wfe/core";
 import { describe, expect, it } from "vitest";
 import { historyOf } from "../support/history.ts";
 import { recorder } from "../support/recorder.ts";
@@ -350,7 +350,7 @@ describe.each(stores)("what failed is retried, and nothing else, on $name", (sto
       message: expect.stringContaining("no `forEach`"),
     });
     await expect((await host.setItem(handle.id, "parcels", 2, {})).applied()).rejects.toMatchObject({
-      message: expect.stringContaining("`parcels` had 2 items, numbered from 0: there is no item 2"),
+      message: expect.stringContaining("`parcels` has 2 items, numbered from 0: there is no item 2"),
     });
     await host.as("ann").setData(handle.id, { rate: 2 });
     await host.as("ann").setItem(handle.id, "parcels", 1, { to: "there" });
@@ -359,5 +359,48 @@ describe.each(stores)("what failed is retried, and nothing else, on $name", (sto
     expect(seen.toSorted()).toEqual(["here 2", "there 2"]);
     const item = (await historyOf(host, handle.id)).find(({ kind }) => kind === "item-set");
     expect(item).toMatchObject({ actor: "ann", index: 1, stepId: "parcels" });
+  });
+
+  it("replaces an item of nested for-eaches where it is meant, before and after the end of the workflow", async () => {
+    await using world = new World(store);
+    const seen: string[] = [];
+    let bad: readonly string[] = ["a1", "b1"];
+    const boxes = (name: string, then: "fail" | "suspend"): WorkflowDefinition =>
+      workflow()
+        .forEach(
+          () => ["a", "b"],
+          (outer) =>
+            outer
+              .forEach(
+                (_, at) => [`${at.item}0`, `${at.item}1`],
+                (inner) =>
+                  inner
+                    .then((_, at) => {
+                      if (bad.includes(at.item)) throw new Error(`no ${at.item}`);
+                      seen.push(at.item);
+                    })
+                    .onError(then),
+              )
+              .id("inner"),
+          { onFailure: "wait", concurrency: 1 },
+        )
+        .build(name, 1);
+    const [held, failed] = [boxes("held", "suspend"), boxes("failed", "fail")];
+    const host = await world.start([held, failed]);
+    const ids = [await host.startWorkflow(held, {}), await host.startWorkflow(failed, {})].map(({ id }) => id);
+    const [heldId = "", failedId = ""] = ids;
+    await world.settle();
+    // One has come no further than its first box; the other has failed in both.
+    await (await host.setItem(heldId, "inner", 1, "mended")).applied();
+    await expect((await host.setItem(failedId, "inner", 1, "mended")).applied()).rejects.toMatchObject({
+      message: expect.stringContaining("one of [0, 1], [1, 1]"),
+    });
+    await (await host.setItem(failedId, "inner", [1, 1], "mended")).applied();
+    await (await host.setItem(failedId, "inner", [0, 1], "mended too")).applied();
+    bad = [];
+    for (const id of ids) await (await host.retryWorkflow(id)).applied();
+    await world.settle();
+    for (const id of ids) expect((await host.getWorkflow(id))?.status).toBe("completed");
+    expect(seen.toSorted()).toEqual(["a0", "a0", "b0", "b0", "b1", "mended", "mended", "mended too"]);
   });
 });

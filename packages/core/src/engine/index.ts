@@ -5,7 +5,6 @@ export type { Entry, EntryKind } from "./entries.ts";
 export { evolve, evolveTurn, initialState } from "./evolve.ts";
 export type { Address } from "./evolve.ts";
 export type { Delivery, Input, RetryBase, StreamInput } from "./inputs.ts";
-export { canForkAt } from "./fork-point.ts";
 export { forkState } from "./repair.ts";
 export { findRetryBase } from "./retry-base.ts";
 export { decodeEntries, decodeState, encodeEntries } from "./records.ts";
