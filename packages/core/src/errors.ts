@@ -156,7 +156,7 @@ export class EventsExpiredError extends WfeError {
   }
 }
 
-/** A step with `onCrash("fail")` may have been running when its host died. */
+/** A step with `onCrash("fail")` may have half happened: its host died, or it was told to end and ended without a result. */
 export class StepCrashedError extends WfeError {
   constructor(message: string, fields: ErrorFields = {}) {
     super("STEP_CRASHED", message, fields);
@@ -288,13 +288,21 @@ export class StoreError extends WfeError {
   readonly outcome: StoreOutcome;
   /** `true` where the same call may succeed later: a busy or unreachable store, a full disk. */
   readonly transient: boolean;
+  /** `true` where somebody else held what a part of the call needed: the rest of it may be stored at once, in another call. */
+  readonly blocked: boolean;
   constructor(
     code: string,
     message: string,
-    options: { readonly outcome: StoreOutcome; readonly transient: boolean; readonly cause?: unknown },
+    options: {
+      readonly outcome: StoreOutcome;
+      readonly transient: boolean;
+      readonly blocked?: boolean;
+      readonly cause?: unknown;
+    },
   ) {
     super(code, message, { cause: options.cause });
     this.outcome = options.outcome;
     this.transient = options.transient;
+    this.blocked = options.blocked ?? false;
   }
 }

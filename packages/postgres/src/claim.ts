@@ -37,10 +37,10 @@ export async function claim(
   const claimed = await store.writeJson<Claimed>(
     store.shared,
     `SELECT $s.wfe_claim($1::bigint, $2::integer, $3, $4::integer, $5::text[], $6::bigint[], $7::integer, $8::bigint[],
-      $9::integer, $10, $11::bigint)::text AS json`,
+      $9::integer, $10, $11::bigint, $12)::text AS json`,
     [
       store.now,
-      null,
+      store.patience.ms,
       lease,
       Math.min(limit, 10_000),
       arrayOf(definitions.map(({ id }) => id)),
@@ -50,10 +50,15 @@ export async function claim(
       Math.ceil(lanes / definitions.length),
       cursor.from,
       since ?? earliest,
+      store.storeId,
     ],
   );
   if (claimed !== null && claimed.left !== null)
     hints.dueSince.claimed(definitions, since, claimed.left, clock.monotonic());
   cursor.from = claimed?.stopped ?? "";
-  return (claimed?.rows ?? []).map(({ headSeq, orphaned, ...stored }) => ({ row: rowOf(stored), headSeq, orphaned }));
+  return (claimed?.rows ?? []).map(({ headSeq, orphaned, place: _place, bytes: _bytes, ...stored }) => ({
+    row: rowOf(stored),
+    headSeq,
+    orphaned,
+  }));
 }

@@ -7,15 +7,12 @@ import { isItemError, isLockTimeout } from "./errors.ts";
 import { causeOf, Failed } from "./failed.ts";
 import { runStatement } from "./lane.ts";
 import { committedWithOutbox } from "./outbox.ts";
+import { lockMs, splitLockMs } from "./patience.ts";
 import type { Open } from "./postgres.ts";
 import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
 import { jsonOf } from "./store.ts";
 import type { Querier, Row } from "./target.ts";
 import { checkName, checkText } from "./text.ts";
-
-/** How long a flush waits for a lock before it is split, and its halves after it: only what is blocked waits for long. */
-const lockMs = 2_000;
-const splitLockMs = 200;
 
 /** What `wfe_commit` gives. */
 interface Committed {
@@ -43,6 +40,7 @@ const parameters = [
   "text[]",
   ...rowArrayTypes,
   "json",
+  "text",
 ];
 const commitCall = `$s.wfe_commit(${parameters.map((type, place) => `$${place + 1}::${type}`).join(", ")})`;
 const commit = `SELECT ${commitCall}::text AS json`;
@@ -165,6 +163,7 @@ function valuesOf(open: Open, turns: readonly TurnCommit[], patienceMs: number, 
     arrayOf(turns.map(({ entriesText }) => entriesText)),
     ...rowArrays(rows),
     restOf(open, turns),
+    open.store.storeId,
   ];
 }
 

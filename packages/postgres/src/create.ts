@@ -1,5 +1,5 @@
 import type { CreatedWorkflow, NewWorkflow, Run } from "@wfe/core/providers";
-import { InvalidOptionError, recordFormat } from "@wfe/core/providers";
+import { InvalidOptionError, recordFormat, StoreError } from "@wfe/core/providers";
 import type { Definition, KnownDefinitions } from "./definitions.ts";
 import { checkName, checkText } from "./text.ts";
 
@@ -82,6 +82,17 @@ export function createdOf(
 /** Whether one of them begins later. */
 export function beginsLater(workflows: readonly NewWorkflow[], { now }: CreatedRows): boolean {
   return workflows.some(({ startAt }) => startAt !== null && startAt > now);
+}
+
+/** What the caller of a start has to know where a lock has kept it waiting in vain: all that it waits for is an id. */
+export function heldIds(error: unknown, workflows: readonly NewWorkflow[], store: string): unknown {
+  if (!(error instanceof StoreError) || !error.blocked) return error;
+  const { code, outcome, transient, blocked, cause } = error;
+  const [first] = workflows;
+  const id =
+    workflows.length === 1 ? `the id "${first?.id}"` : `one of ${workflows.length} ids, from "${first?.id}" on,`;
+  const text = `another transaction, which is still open, has started a workflow of ${id}: commit it or roll it back (pg_stat_activity shows it as idle in transaction)`;
+  return new StoreError(code, `${store}: ${text}`, { outcome, transient, blocked, cause });
 }
 
 function missing(): never {

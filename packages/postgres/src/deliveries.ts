@@ -25,8 +25,14 @@ export async function deliver(
   for (const delivery of deliveries) checkDelivery(delivery);
   const answer = await store.writeJson<{ readonly results: (number | null | false)[]; readonly woken: Run[] | null }>(
     store.shared,
-    "SELECT $s.wfe_deliver($1::bigint, $2::integer, $3::json, $4::bigint)::text AS json",
-    [store.now, null, JSON.stringify(deliveries.map(deliveryItem)), Number.isFinite(inboxLimit) ? inboxLimit : null],
+    "SELECT $s.wfe_deliver($1::bigint, $2::integer, $3::json, $4::bigint, $5)::text AS json",
+    [
+      store.now,
+      store.patience.ms,
+      JSON.stringify(deliveries.map(deliveryItem)),
+      Number.isFinite(inboxLimit) ? inboxLimit : null,
+      store.storeId,
+    ],
   );
   hints.committed(answer?.woken ?? [], false);
   return deliveries.map((_, place) => {

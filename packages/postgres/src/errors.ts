@@ -47,7 +47,7 @@ export type Stage = "connecting" | "statement" | "committing" | "partly";
 export function storeError(error: unknown, stage: Stage, store: string): Error {
   if (error instanceof WfeError) return error;
   const { code, text, transient } = explain(error);
-  const options = { outcome: outcomeOf(error, stage), transient, cause: error };
+  const options = { outcome: outcomeOf(error, stage), transient, blocked: isLockTimeout(error), cause: error };
   return new StoreError(code, `${store}: ${text}`, options);
 }
 
@@ -117,6 +117,13 @@ const byState: readonly (readonly [string, string, boolean, (message: string) =>
     "STORE_SCHEMA",
     false,
     (message) => `${message}: somebody has dropped a function of WFE's; restore it from a backup`,
+  ],
+  [
+    "WFE03",
+    "STORE_SCHEMA",
+    false,
+    () =>
+      "WFE's schema was lost, and made anew by another process, and what this one has in hand is not there: restart this process",
   ],
   ["53100", "STORE_FULL", true, () => "the server's disk is full: free some space, the write is repeated until then"],
   ["53300", "STORE_BUSY", true, () => "the server has no connection left: raise max_connections, or lower `poolSize`"],

@@ -38,8 +38,8 @@ export async function publish({ store, hints }: Open, events: readonly NewEvent[
   for (const event of events) checkEvent(event);
   const answer = await store.writeJson<Published>(
     store.shared,
-    "SELECT $s.wfe_publish($1::bigint, $2::integer, $3::json, $4::integer)::text AS json",
-    [store.now, null, JSON.stringify(events.map(eventItem)), maxFanOut],
+    "SELECT $s.wfe_publish($1::bigint, $2::integer, $3::json, $4::integer, $5)::text AS json",
+    [store.now, store.patience.ms, JSON.stringify(events.map(eventItem)), maxFanOut, store.storeId],
   );
   hints.committed(answer?.woken ?? [], answer?.changed === true);
   return (answer?.published ?? []).map(([number, duplicate]) => ({ number, duplicate }));
@@ -67,16 +67,16 @@ export async function advanceEvents(open: Open, limit: number): Promise<boolean>
   if (due.staged) {
     const answer = await store.writeJson<Published>(
       store.shared,
-      "SELECT $s.wfe_take_staged($1::bigint, $2::integer, $3::integer)::text AS json",
-      [store.now, null, limit],
+      "SELECT $s.wfe_take_staged($1::bigint, $2::integer, $3::integer, $4)::text AS json",
+      [store.now, store.patience.ms, limit, store.storeId],
     );
     hints.committed(answer?.woken ?? [], answer?.changed === true);
   }
   if (isDue(due)) {
     const answer = await store.writeJson<Omit<Published, "published">>(
       store.shared,
-      "SELECT $s.wfe_advance_events($1::bigint, $2::integer, $3::integer)::text AS json",
-      [store.now, null, limit],
+      "SELECT $s.wfe_advance_events($1::bigint, $2::integer, $3::integer, $4)::text AS json",
+      [store.now, store.patience.ms, limit, store.storeId],
     );
     hints.committed(answer?.woken ?? [], answer?.changed === true);
   }

@@ -3,7 +3,15 @@ import { recordFormat } from "@wfe/core/providers";
 import { arrayOf } from "./arrays.ts";
 import { createIn, publishIn } from "./callers.ts";
 import { claim, type LaneCursor } from "./claim.ts";
-import { beginsLater, checkWorkflow, createdOf, type CreatedRows, createItems, definitionOf } from "./create.ts";
+import {
+  beginsLater,
+  checkWorkflow,
+  createdOf,
+  type CreatedRows,
+  createItems,
+  definitionOf,
+  heldIds,
+} from "./create.ts";
 import { deliver, deliveryOutcomes } from "./deliveries.ts";
 import { advanceEvents, nextDueEvent, publish } from "./events.ts";
 import type { Hints } from "./hints.ts";
@@ -17,12 +25,12 @@ import { checkRow, rowArrays, rowArrayTypes } from "./row-write.ts";
 import { rowJoins, rowOf, selectRow, type StoredRow } from "./rows.ts";
 import { commitAll } from "./transactional.ts";
 
-const writeRowsCall = `$s.wfe_write_rows($1::bigint, $2::integer, $3::integer, ${rowArrayTypes
+const writeRowsCall = `$s.wfe_write_rows($1::bigint, $2::integer, $3::integer, ${[...rowArrayTypes, "text"]
   .map((type, place) => `$${place + 4}::${type}`)
   .join(", ")})`;
 const writeRows = `SELECT ${writeRowsCall}::text AS json`;
 const writeRowsKept: string = writtenWithOutbox(writeRowsCall, "$1::bigint");
-const createCall = "$s.wfe_create_alone($1::bigint, $2::integer, $3::json)";
+const createCall = "$s.wfe_create_alone($1::bigint, $2::integer, $3::json, $4)";
 const create = `SELECT ${createCall}::text AS json`;
 const createKept: string = createdWithOutbox(createCall, "$1::bigint");
 
@@ -50,11 +58,16 @@ export function postgresPersistence(
       const { store, definitions, kept } = opened();
       await definitions.learn(store, workflows.map(definitionOf));
       const items = createItems(workflows, definitions);
-      const created = await store.writeJson<CreatedRows>(store.shared, kept.on ? createKept : create, [
-        store.now,
-        null,
-        JSON.stringify(items.items),
-      ]);
+      const created = await store
+        .writeJson<CreatedRows>(store.shared, kept.on ? createKept : create, [
+          store.now,
+          store.patience.ms,
+          JSON.stringify(items.items),
+          store.storeId,
+        ])
+        .catch((error: unknown) => {
+          throw heldIds(error, workflows, store.target.name);
+        });
       if (created === null) throw new TypeError("the store gave no answer");
       hints.committed(created.fresh, beginsLater(workflows, created));
       return createdOf(workflows, items, created);
@@ -84,9 +97,10 @@ export function postgresPersistence(
       const last = new Map(writes.map((write) => [`${write.run}:${write.claim}`, write]));
       const written = await store.writeJson<WrittenRow[]>(store.committer, kept.on ? writeRowsKept : writeRows, [
         store.now,
-        null,
+        store.patience.ms,
         recordFormat,
         ...rowArrays([...last.values()]),
+        store.storeId,
       ]);
       const dueRuns: Run[] = [];
       let changed = false;
@@ -108,14 +122,13 @@ export function postgresPersistence(
     pull: async (requests) => pull(opened(), requests),
 
     turns: async (run, { from, to, limit }) => {
-      const turns = await opened().store.readJson<StoredTurn[]>(
-        `SELECT json_agg(t ORDER BY seq)::text AS json FROM (
+      return opened().store.readJsonRows<StoredTurn>(
+        `SELECT row_to_json(t)::text AS json FROM (
           SELECT seq, turn, at, host, entries AS "entriesText" FROM $s.wfe_turns
           WHERE run = $1::bigint AND seq >= $2::bigint AND seq <= $3::bigint ORDER BY seq LIMIT $4::bigint
         ) t`,
         [run, from, to ?? Number.MAX_SAFE_INTEGER, limit],
       );
-      return turns ?? [];
     },
 
     deliver: async (deliveries, inboxLimit) =>
@@ -227,9 +240,8 @@ export async function findRows(
   where: string,
   values: readonly unknown[],
 ): Promise<readonly StoredRow[]> {
-  const rows = await store.readJson<StoredRow[]>(
-    `SELECT json_agg(r)::text AS json FROM (SELECT ${selectRow} FROM $s.wfe_workflows w ${rowJoins} WHERE ${where}) r`,
+  return store.readJsonRows<StoredRow>(
+    `SELECT row_to_json(r)::text AS json FROM (SELECT ${selectRow} FROM $s.wfe_workflows w ${rowJoins} WHERE ${where}) r`,
     values,
   );
-  return rows ?? [];
 }

@@ -10,6 +10,7 @@ import type {
 import { arrayOf } from "./arrays.ts";
 import type { Open } from "./postgres.ts";
 import { rowJoins, rowOf, selectRow, type StoredRow } from "./rows.ts";
+import type { Row } from "./target.ts";
 
 interface Loaded {
   readonly run: Run;
@@ -21,8 +22,8 @@ interface Loaded {
 /** By one statement, and so as of one moment: no journal is behind its row. */
 export async function loadWorkflows({ store }: Open, runs: readonly Run[]): Promise<(LoadedWorkflow | undefined)[]> {
   if (runs.length === 0) return [];
-  const loaded = await store.readJson<Loaded[]>(
-    `SELECT json_agg(j)::text AS json FROM (
+  const loaded = await store.readJsonRows<Loaded>(
+    `SELECT row_to_json(j)::text AS json FROM (
       SELECT i.run, row_to_json(r) AS row,
         CASE WHEN c.run IS NULL THEN NULL ELSE json_build_object('seq', c.seq, 'stateText', c.state) END AS checkpoint,
         (SELECT json_agg(t ORDER BY t.seq) FROM (
@@ -35,77 +36,79 @@ export async function loadWorkflows({ store }: Open, runs: readonly Run[]): Prom
     ) j`,
     [arrayOf(runs)],
   );
-  const byRun = new Map(loaded?.map((one) => [one.run, one]));
+  const byRun = new Map(loaded.map((one) => [one.run, one]));
   return runs.map((run) => {
     const one = byRun.get(run);
     return one && { row: rowOf(one.row), checkpoint: one.checkpoint, turns: one.turns ?? [] };
   });
 }
 
-interface Pulled {
-  readonly heads: (readonly [run: Run, signals: number])[] | null;
-  readonly deliveries: (StoredDelivery & { readonly run: Run })[] | null;
-  readonly streams: ReadStream[] | null;
+/** What a pull gives besides one delivery or event in each row. */
+interface Heads {
+  readonly signals: (readonly [run: Run, signals: number])[] | null;
+  readonly streams: (readonly [place: number, expiredThrough: number, expiredAt: number])[] | null;
 }
 
-interface ReadStream {
-  readonly place: number;
-  readonly expiredThrough: number;
-  readonly expiredAt: number;
-  readonly events: readonly StoredEvent[] | null;
-}
+type PulledDelivery = StoredDelivery & { readonly run: Run };
+type PulledEvent = Omit<StoredEvent, "name" | "key"> & { readonly place: number };
 
 /** By one statement, and so as of one moment: what is not in it raises `signals` beyond what is. */
 export async function pull({ store }: Open, requests: readonly PullRequest[]): Promise<PullResult[]> {
   if (requests.length === 0) return [];
   const cursors = requests.flatMap(({ namespace, streams }) => streams.map((cursor) => ({ namespace, cursor })));
   const items = cursors.map(({ namespace, cursor }, place) => ({ place, namespace, ...cursor }));
-  const pulled = await store.readJson<Pulled>(
-    `SELECT json_build_object(
-      'heads', (SELECT json_agg(json_build_array(run, signals)) FROM $s.wfe_workflows WHERE run = ANY ($1::bigint[])),
-      'deliveries', (SELECT json_agg(d ORDER BY number) FROM (
-        SELECT run, number, delivery_id AS "deliveryId", kind, body AS "bodyText", at FROM $s.wfe_deliveries
-        WHERE run = ANY ($1::bigint[]) AND outcome IS NULL
-      ) d),
-      'streams', (SELECT json_agg(r) FROM (
-        SELECT i.place, s.expired_through AS "expiredThrough", s.expired_at AS "expiredAt", (
-          SELECT json_agg(e ORDER BY e.number) FROM (
-            SELECT number, event_id AS "eventId", payload AS "payloadText", at FROM $s.wfe_events
-            WHERE stream = s.stream AND number > i.after AND at >= i.since ORDER BY number LIMIT i.limit
-          ) e
-        ) AS events
-        FROM json_to_recordset($2::json) AS i (place integer, namespace text, name text, key text, after bigint, since bigint,
-          "limit" integer)
-        JOIN $s.wfe_streams s ON s.namespace = i.namespace AND s.name = i.name AND s.key = i.key
-      ) r)
-    )::text AS json`,
+  const rows = await store.read(
+    `WITH asked AS MATERIALIZED (
+      SELECT i.place, i.after, i.since, i.limit, s.stream, s.expired_through, s.expired_at
+      FROM json_to_recordset($2::json) AS i (place integer, namespace text, name text, key text, after bigint, since bigint,
+        "limit" integer)
+      JOIN $s.wfe_streams s ON s.namespace = i.namespace AND s.name = i.name AND s.key = i.key
+    )
+    SELECT 'heads' AS kind, json_build_object(
+      'signals', (SELECT json_agg(json_build_array(run, signals)) FROM $s.wfe_workflows WHERE run = ANY ($1::bigint[])),
+      'streams', (SELECT json_agg(json_build_array(place, expired_through, expired_at)) FROM asked)
+    )::text AS json
+    UNION ALL
+    SELECT 'delivery', row_to_json(d)::text FROM (
+      SELECT run, number, delivery_id AS "deliveryId", kind, body AS "bodyText", at FROM $s.wfe_deliveries
+      WHERE run = ANY ($1::bigint[]) AND outcome IS NULL
+    ) d
+    UNION ALL
+    SELECT 'event', row_to_json(e)::text FROM (
+      SELECT asked.place, e.* FROM asked CROSS JOIN LATERAL (
+        SELECT number, event_id AS "eventId", payload AS "payloadText", at FROM $s.wfe_events
+        WHERE stream = asked.stream AND number > asked.after AND at >= asked.since ORDER BY number LIMIT asked.limit
+      ) e
+    ) e`,
     [arrayOf(requests.map(({ run }) => run)), JSON.stringify(items)],
   );
-  const signals = new Map(pulled?.heads);
-  const deliveries = unreadByRun(pulled?.deliveries ?? []);
-  const streams = new Map(pulled?.streams?.map((stream) => [stream.place, stream]));
-  let place = 0;
+  const [heads] = ofKind<Heads>(rows, "heads");
+  const signals = new Map(heads?.signals);
+  const deliveries = Map.groupBy(ofKind<PulledDelivery>(rows, "delivery"), ({ run }) => run);
+  const events = Map.groupBy(ofKind<PulledEvent>(rows, "event"), ({ place }) => place);
+  const streams = new Map(heads?.streams?.map((stream) => [stream[0], stream]));
+  let next = 0;
   return requests.map(({ run, streams: asked }) => ({
     signals: signals.get(run) ?? 0,
-    deliveries: deliveries.get(run) ?? [],
+    deliveries: (deliveries.get(run) ?? []).toSorted(byNumber).map(({ run: _run, ...delivery }) => delivery),
     events: asked.map(({ name, key }) => {
-      const stream = streams.get(place++);
-      if (stream === undefined) return { events: [], expiredThrough: 0, expiredAt: 0 };
-      const { events, expiredThrough, expiredAt } = stream;
-      return { events: (events ?? []).map((event) => ({ ...event, name, key })), expiredThrough, expiredAt };
+      const place = next++;
+      const [, expiredThrough, expiredAt] = streams.get(place) ?? [place, 0, 0];
+      const read = (events.get(place) ?? []).toSorted(byNumber);
+      return {
+        events: read.map(({ place: _place, ...event }) => ({ ...event, name, key })),
+        expiredThrough,
+        expiredAt,
+      };
     }),
   }));
 }
 
-/** The unread deliveries of each workflow, in order. */
-function unreadByRun(
-  stored: readonly (StoredDelivery & { readonly run: Run })[],
-): ReadonlyMap<Run, readonly StoredDelivery[]> {
-  const unread = new Map<Run, StoredDelivery[]>();
-  for (const { run, ...delivery } of stored) {
-    const known = unread.get(run);
-    if (known === undefined) unread.set(run, [delivery]);
-    else known.push(delivery);
-  }
-  return unread;
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what it holds is known where the SQL stands
+function ofKind<Value>(rows: readonly Row[], wanted: string): Value[] {
+  return rows.flatMap(({ kind, json }) => (kind === wanted ? [JSON.parse(String(json)) as Value] : []));
+}
+
+function byNumber(one: { readonly number: number }, other: { readonly number: number }): number {
+  return one.number - other.number;
 }

@@ -1,8 +1,9 @@
 import type { Clock, Runtime } from "@wfe/core/providers";
 import { systemClock } from "@wfe/core/providers";
-import { isReadOnly, isRepeatable, isWrongIsolation, storeError } from "./errors.ts";
+import { isLockTimeout, isReadOnly, isRepeatable, isWrongIsolation, storeError } from "./errors.ts";
 import { causeOf, Failed, isBroken } from "./failed.ts";
 import { type Access, Lane, Lanes, runStatement, Shared } from "./lane.ts";
+import { Patience } from "./patience.ts";
 import { inSchema, quoteName } from "./schema.ts";
 import type { Connection, Querier, Row, Target } from "./target.ts";
 
@@ -33,6 +34,7 @@ export class Store {
   /** For leases alone. */
   readonly heartbeat: Lane;
   readonly shared: Shared;
+  readonly patience: Patience;
   /** Which store this is, whatever it is called. Set once the schema is there. */
   storeId = "";
 
@@ -51,6 +53,7 @@ export class Store {
     this.committer = new Lanes(target, answerMs, commitLanes(target));
     this.heartbeat = new Lane(target, heartbeatMs);
     this.shared = new Shared(target, answerMs);
+    this.patience = new Patience(this.clock);
   }
 
   /** What stands for the server's time; null: nothing does. */
@@ -87,11 +90,18 @@ export class Store {
     return jsonOf<Value>(await this.read(statement, values));
   }
 
+  /** The same for many, a row each: no single text has to hold them all, which neither JavaScript nor a driver could. */
+  async readJsonRows<Value>(statement: string, values?: readonly unknown[]): Promise<Value[]> {
+    const rows = await this.read(statement, values);
+    return rows.map(({ json }) => JSON.parse(String(json)) as Value);
+  }
+
   /** Runs a statement that is a transaction of its own; done again where it was sent back by a deadlock. */
   async write(access: Access, statement: string, values?: readonly unknown[]): Promise<readonly Row[]> {
     try {
       return await this.writeOrFail(access, statement, values);
     } catch (error) {
+      if (isLockTimeout(causeOf(error))) this.patience.blocked();
       throw this.failure(error);
     }
   }

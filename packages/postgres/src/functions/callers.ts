@@ -1,8 +1,4 @@
-/** Whether this is the store that the caller's provider is for. */
-const checkStore = `
-  IF p_store <> (SELECT value FROM $s.wfe_meta WHERE name = 'store') THEN
-    RAISE EXCEPTION 'another store' USING ERRCODE = 'WFE03';
-  END IF;`;
+import { checkStore } from "./transaction.ts";
 
 export const createIn: string = `
 CREATE FUNCTION $s.wfe_create_in(p_store text, p_now bigint, p_items json) RETURNS json LANGUAGE plpgsql AS $body$

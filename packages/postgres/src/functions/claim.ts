@@ -3,6 +3,10 @@ import { rowJoins, selectClaimed } from "../rows.ts";
 /** What one point of priority is worth, in waiting. */
 const pointMs = 60_000;
 
+/** Of the texts that one claim gives; the first workflow is given whatever it has. What is more stays due. */
+const mostBytes = 32 * 1024 * 1024;
+const fits = `place = 1 OR bytes <= ${mostBytes}`;
+
 const isDue = "owner IS NULL AND due_at IS NOT NULL AND due_at <= v_now";
 const isFree = "owner IS NULL AND due_at IS NOT NULL AND due_at >= p_since";
 /** The same as `isDue`, of rows that are known by their number: said so that no index over what is due is gone through for them. */
@@ -22,11 +26,12 @@ const ranked = (candidates: string): string => `
  * however many wait behind them. Of more lanes than `p_lanes` some are looked at, from the namespace `p_from` on.
  *
  * `p_since`: nothing is looked for that was due before. Gives `{rows, stopped, left}`: the namespace at which the next claim should
- * go on, or null; the time before which nothing is left that is due, or null where `p_runs` were asked for.
+ * go on, or null; the time before which nothing is left that is due, or null where `p_runs` were asked for or
+ * something was left for its size.
  */
 export const claim: string = `
 CREATE FUNCTION $s.wfe_claim(p_now bigint, p_lock_ms integer, p_lease text, p_limit integer, p_ids text[], p_versions bigint[],
-  p_format integer, p_runs bigint[], p_lanes integer, p_from text, p_since bigint) RETURNS json LANGUAGE plpgsql $plans AS $body$
+  p_format integer, p_runs bigint[], p_lanes integer, p_from text, p_since bigint, p_store text) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint := $s.wfe_now(p_now);
   v_definitions bigint[];
@@ -34,7 +39,11 @@ DECLARE
   v_left bigint;
   v_ranked bigint[];
   v_taken bigint[] := '{}';
+  v_dues bigint[] := '{}';
   v_some bigint[];
+  v_some_dues bigint[];
+  v_rows json;
+  v_over bigint[];
   v_depth integer;
   v_found bigint;
   v_cut boolean;
@@ -73,9 +82,9 @@ BEGIN
   IF p_runs IS NULL AND v_oldest IS NULL THEN RETURN json_build_object('left', v_left); END IF;
   IF v_ranked IS NULL AND p_runs IS NOT NULL THEN RETURN NULL; END IF;
 
-  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM $s.wfe_begin(p_lock_ms, p_store);
   IF v_ranked IS NOT NULL THEN
-    v_taken := $s.wfe_take(v_now, p_lease, p_limit, v_ranked);
+    SELECT o_runs, o_dues INTO v_taken, v_dues FROM $s.wfe_take(v_now, p_lease, p_limit, v_ranked);
   ELSE
     SELECT json_agg(l), min(namespace) FILTER (WHERE place = p_lanes) INTO v_lanes, v_stopped FROM (
       SELECT l.definition, l.namespace, l.priority, l.due_at, row_number() OVER (PARTITION BY l.definition) AS place
@@ -95,29 +104,44 @@ BEGIN
         WHERE l.due_at <= v_now
       )
       SELECT (${ranked("SELECT * FROM candidate")}), count(*), count(*) >= v_depth INTO v_ranked, v_found, v_cut FROM candidate;
-      v_some := $s.wfe_take(v_now, p_lease, p_limit - coalesce(array_length(v_taken, 1), 0), v_ranked);
+      SELECT o_runs, o_dues INTO v_some, v_some_dues
+      FROM $s.wfe_take(v_now, p_lease, p_limit - coalesce(array_length(v_taken, 1), 0), v_ranked);
       v_taken := v_taken || v_some;
+      v_dues := v_dues || v_some_dues;
       -- The first ones may have been in other hands: then those behind them are looked at.
       EXIT WHEN coalesce(array_length(v_taken, 1), 0) >= p_limit OR NOT v_cut OR v_depth > p_limit * 50;
       v_depth := v_depth * 4;
     END LOOP;
     IF coalesce(array_length(v_taken, 1), 0) < p_limit THEN
-      v_taken := v_taken || $s.wfe_take(v_now, p_lease, p_limit - coalesce(array_length(v_taken, 1), 0), v_oldest);
+      SELECT o_runs, o_dues INTO v_some, v_some_dues
+      FROM $s.wfe_take(v_now, p_lease, p_limit - coalesce(array_length(v_taken, 1), 0), v_oldest);
+      v_taken := v_taken || v_some;
+      v_dues := v_dues || v_some_dues;
     END IF;
   END IF;
-  RETURN json_build_object('stopped', v_stopped, 'left', v_left, 'rows', (
-    SELECT json_agg(claimed) FROM (
-      SELECT ${selectClaimed} FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
-      ${rowJoins} ORDER BY taken.place
-    ) claimed
-  ));
+  -- Lengths are known without reading the texts, which are read of those alone that are given.
+  SELECT json_agg(claimed) FILTER (WHERE ${fits}), array_agg(run) FILTER (WHERE NOT (${fits})) INTO v_rows, v_over FROM (
+    SELECT ${selectClaimed}, taken.place,
+      sum(octet_length(s.text) + coalesce(octet_length(e.result), 0) + coalesce(octet_length(e.error), 0))
+        OVER (ORDER BY taken.place ROWS UNBOUNDED PRECEDING) AS bytes
+    FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
+    ${rowJoins} ORDER BY taken.place
+  ) claimed;
+  IF v_over IS NOT NULL THEN
+    -- As if nobody had asked for them: what a claim does nobody has seen yet.
+    UPDATE $s.wfe_workflows w SET owner = NULL, claim = w.claim - 1, due_at = t.due
+    FROM unnest(v_taken, v_dues) AS t (run, due) WHERE w.run = t.run AND w.run = ANY (v_over);
+    v_left := NULL;
+    v_stopped := p_from;
+  END IF;
+  RETURN json_build_object('stopped', v_stopped, 'left', v_left, 'rows', v_rows);
 END
 $body$`;
 
-/** Takes up to so many of these, in their order, where nobody else is at it. Gives them in the order of claiming. */
+/** Takes up to so many of these, in their order, where nobody else is at it. Gives them in the order of claiming, and when they were due. */
 export const take: string = `
-CREATE FUNCTION $s.wfe_take(v_now bigint, p_lease text, p_limit integer, p_runs bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql $plans AS $body$
+CREATE FUNCTION $s.wfe_take(v_now bigint, p_lease text, p_limit integer, p_runs bigint[],
+  OUT o_runs bigint[], OUT o_dues bigint[]) LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_taken bigint[];
 BEGIN
@@ -125,11 +149,10 @@ BEGIN
     SELECT w.run FROM unnest(p_runs) WITH ORDINALITY AS i (run, place) JOIN $s.wfe_workflows w ON w.run = i.run
     WHERE ${isDueItself} ORDER BY i.place LIMIT p_limit FOR NO KEY UPDATE OF w SKIP LOCKED
   );
-  v_taken := ARRAY(
-    SELECT run FROM $s.wfe_workflows WHERE run = ANY (v_taken) ORDER BY due_at - priority * ${pointMs}::bigint, run
-  );
+  SELECT coalesce(array_agg(run), '{}'), coalesce(array_agg(due_at), '{}') INTO o_runs, o_dues FROM (
+    SELECT run, due_at FROM $s.wfe_workflows WHERE run = ANY (v_taken) ORDER BY due_at - priority * ${pointMs}::bigint, run
+  ) ordered;
   UPDATE $s.wfe_workflows SET owner = p_lease, claim = claim + 1, due_at = NULL WHERE run = ANY (v_taken);
-  RETURN v_taken;
 END
 $body$`;
 

@@ -1,3 +1,5 @@
+import { checkStore } from "./transaction.ts";
+
 /**
  * Writes rows, each where the claim is still the writer's; they are locked. `p_behind`: runs with a subscription that its stream
  * has gone beyond. Were such a workflow let go asleep, only its host would know, and might die before it acts.
@@ -55,12 +57,13 @@ $body$`;
 export const writeRowsAlone: string = `
 CREATE FUNCTION $s.wfe_write_rows(p_now bigint, p_lock_ms integer, p_format integer, p_run bigint[], p_claim bigint[],
   p_status text[], p_due bigint[], p_release boolean[], p_noted bigint[], p_version bigint[], p_hash text[],
-  p_completed bigint[], p_waiting text[], p_result text[], p_error text[]) RETURNS json LANGUAGE plpgsql $plans AS $body$
+  p_completed bigint[], p_waiting text[], p_result text[], p_error text[], p_store text) RETURNS json
+LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint;
   v_written bigint[];
 BEGIN
-  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM $s.wfe_begin(p_lock_ms, p_store);
   PERFORM 1 FROM $s.wfe_workflows WHERE run = ANY (p_run) ORDER BY run FOR NO KEY UPDATE;
   v_now := $s.wfe_now(p_now);
   SELECT o_written INTO v_written FROM $s.wfe_write_locked_rows(v_now, p_format, '{}', p_run, p_claim, p_status, p_due,
@@ -82,7 +85,7 @@ CREATE FUNCTION $s.wfe_commit(p_now bigint, p_lock_ms integer, p_format integer,
   t_run bigint[], t_seq bigint[], t_turn text[], t_host text[], t_entries text[],
   w_run bigint[], w_claim bigint[], w_status text[], w_due bigint[], w_release boolean[], w_noted bigint[],
   w_version bigint[], w_hash text[], w_completed bigint[], w_waiting text[], w_result text[], w_error text[],
-  p_rest json) RETURNS json LANGUAGE plpgsql $plans AS $body$
+  p_rest json, p_store text) RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint;
   v_rows boolean := array_length(w_run, 1) > 0;
@@ -100,11 +103,11 @@ DECLARE
   v_all boolean;
 BEGIN
   IF p_mark IS NULL THEN
-    PERFORM $s.wfe_begin(p_lock_ms);
+    PERFORM $s.wfe_begin(p_lock_ms, p_store);
   ELSIF current_setting('wfe.mark', true) IS DISTINCT FROM p_mark THEN
     -- The body of the step has ended the transaction that its result was to be part of.
     RAISE EXCEPTION 'the transaction was ended' USING ERRCODE = 'WFE02';
-  ELSE
+  ELSE${checkStore}
     PERFORM set_config('lock_timeout', p_lock_ms::text, true);
     -- From here on it locks the workflow, and all that is to come is the COMMIT: who is silent now is frozen, or gone.
     PERFORM set_config('idle_in_transaction_session_timeout', '5000', true);

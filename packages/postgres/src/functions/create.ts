@@ -91,9 +91,10 @@ $body$`;
 
 /** The same for callers, in a transaction of its own. */
 export const createAlone: string = `
-CREATE FUNCTION $s.wfe_create_alone(p_now bigint, p_lock_ms integer, p_items json) RETURNS json LANGUAGE plpgsql AS $body$
+CREATE FUNCTION $s.wfe_create_alone(p_now bigint, p_lock_ms integer, p_items json, p_store text) RETURNS json
+LANGUAGE plpgsql AS $body$
 BEGIN
-  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM $s.wfe_begin(p_lock_ms, p_store);
   RETURN $s.wfe_create($s.wfe_now(p_now), p_items);
 END
 $body$`;

@@ -40,14 +40,14 @@ $body$`;
 
 /** The same for callers: gives `{results, woken}`, a result being a number, null (no such workflow) or false (inbox full). */
 export const deliver: string = `
-CREATE FUNCTION $s.wfe_deliver(p_now bigint, p_lock_ms integer, p_items json, p_limit bigint) RETURNS json
+CREATE FUNCTION $s.wfe_deliver(p_now bigint, p_lock_ms integer, p_items json, p_limit bigint, p_store text) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint;
   v_woken bigint[];
   v_results json;
 BEGIN
-  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM $s.wfe_begin(p_lock_ms, p_store);
   PERFORM 1 FROM $s.wfe_workflows
   WHERE run IN (SELECT "to" FROM json_to_recordset(p_items) AS i ("to" bigint)) ORDER BY run FOR NO KEY UPDATE;
   -- Only now: what waited for the lock came later than what it waited for.

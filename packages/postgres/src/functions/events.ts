@@ -75,7 +75,7 @@ const restartFanOut = `
  * `{place, namespace, name, key, id, payload, effectiveAt}`; gives `{published: [number or null, duplicate][], woken, changed}`.
  */
 export const publish: string = `
-CREATE FUNCTION $s.wfe_publish(p_now bigint, p_lock_ms integer, p_items json, p_limit integer) RETURNS json
+CREATE FUNCTION $s.wfe_publish(p_now bigint, p_lock_ms integer, p_items json, p_limit integer, p_store text) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint;
@@ -85,7 +85,7 @@ DECLARE
   v_runs bigint[];
   v_published json;
 BEGIN
-  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM $s.wfe_begin(p_lock_ms, p_store);
   PERFORM $s.wfe_lock_streams(p_items);
   v_now := $s.wfe_now(p_now);
   -- Where two publish one id into two streams at the same time, one fails by the index and is repeated.
@@ -130,12 +130,12 @@ $body$`;
 
 /** Publishes what committed transactions of callers have left, oldest first; gives what `wfe_publish` gives, or null. */
 export const takeStaged: string = `
-CREATE FUNCTION $s.wfe_take_staged(p_now bigint, p_lock_ms integer, p_limit integer) RETURNS json
+CREATE FUNCTION $s.wfe_take_staged(p_now bigint, p_lock_ms integer, p_limit integer, p_store text) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_items json;
 BEGIN
-  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM $s.wfe_begin(p_lock_ms, p_store);
   -- Waits for another host that does the same: side by side they could turn the order round.
   WITH chosen AS MATERIALIZED (
     SELECT staged FROM $s.wfe_staged_events ORDER BY staged LIMIT p_limit FOR UPDATE
@@ -146,13 +146,13 @@ BEGIN
     'payload', payload, 'effectiveAt', effective_at) ORDER BY place) INTO v_items
   FROM (SELECT *, row_number() OVER (ORDER BY staged) AS place FROM taken) numbered;
   IF v_items IS NULL THEN RETURN NULL; END IF;
-  RETURN $s.wfe_publish(p_now, p_lock_ms, v_items, p_limit);
+  RETURN $s.wfe_publish(p_now, p_lock_ms, v_items, p_limit, p_store);
 END
 $body$`;
 
 /** Numbers what has become effective, and wakes who is left to wake; gives `{woken, changed}`. */
 export const advanceEvents: string = `
-CREATE FUNCTION $s.wfe_advance_events(p_now bigint, p_lock_ms integer, p_limit integer) RETURNS json
+CREATE FUNCTION $s.wfe_advance_events(p_now bigint, p_lock_ms integer, p_limit integer, p_store text) RETURNS json
 LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint;
@@ -160,7 +160,7 @@ DECLARE
   v_streams bigint[];
   v_runs bigint[];
 BEGIN
-  PERFORM $s.wfe_begin(p_lock_ms);
+  PERFORM $s.wfe_begin(p_lock_ms, p_store);
   v_now := $s.wfe_now(p_now);
   v_events := ARRAY(SELECT event FROM $s.wfe_events WHERE number IS NULL AND effective_at <= v_now
     ORDER BY effective_at, event LIMIT p_limit);

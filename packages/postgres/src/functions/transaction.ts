@@ -1,11 +1,18 @@
-/** What every function that writes calls first. */
+/** Whether this is the store that the caller means, and not one that was made after its schema had been lost. */
+export const checkStore = `
+  IF p_store <> (SELECT value FROM $s.wfe_meta WHERE name = 'store') THEN
+    RAISE EXCEPTION 'another store' USING ERRCODE = 'WFE03';
+  END IF;`;
+
+/** What every function that writes calls first. `p_store`: the store that the caller means, whose numbers it uses. */
 export const begin: string = `
-CREATE FUNCTION $s.wfe_begin(p_lock_ms integer) RETURNS void LANGUAGE plpgsql AS $body$
+CREATE FUNCTION $s.wfe_begin(p_lock_ms integer, p_store text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
   -- Each statement of a function has to see what was committed before it began. An older snapshot loses wake-ups.
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'WFE writes in READ COMMITTED only' USING ERRCODE = 'WFE01';
   END IF;
+  ${checkStore}
   -- A role or a database may have it off: what is acknowledged has to survive a power loss.
   IF current_setting('synchronous_commit') IN ('off', 'local') THEN
     PERFORM set_config('synchronous_commit', 'on', true);

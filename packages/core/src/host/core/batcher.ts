@@ -13,20 +13,29 @@ interface Group<Item, Result> {
  * An idle batcher calls after everything that is ready to run has had a turn; while a call is under way, what is added waits and
  * is the next call. So one caller pays no latency, and many pay one transaction.
  *
- * When a call fails for good, its items are tried again apart, so that the one at fault fails alone.
+ * When a call fails for good, its items are tried again apart, so that the one at fault fails alone. When a part of them is
+ * blocked, that part is found by halving, so that the rest is stored and the blocked one alone hears of it: by `apart`, where there
+ * is one, so that what comes later need not wait for it.
  */
 export class Batcher<Item, Result> {
   readonly #clock: Clock;
   readonly #call: (items: readonly Item[]) => Promise<readonly Result[]>;
   readonly #max: number;
+  readonly #apart: Batcher<Item, Result> | undefined;
   #waiting: Group<Item, Result>[] = [];
   #flushing = false;
 
   /** `call` answers in order, one result per item. `max`: items of one call. */
-  constructor(clock: Clock, max: number, call: (items: readonly Item[]) => Promise<readonly Result[]>) {
+  constructor(
+    clock: Clock,
+    max: number,
+    call: (items: readonly Item[]) => Promise<readonly Result[]>,
+    apart?: Batcher<Item, Result>,
+  ) {
     this.#clock = clock;
     this.#max = max;
     this.#call = call;
+    this.#apart = apart;
   }
 
   add(item: Item): Promise<Result> {
@@ -76,9 +85,28 @@ export class Batcher<Item, Result> {
       let from = 0;
       for (const group of groups) group.resolve(results.slice(from, (from += group.items.length)));
     } catch (error) {
-      const mayPass = error instanceof StoreError && error.transient;
-      if (mayPass || groups.length === 1) for (const group of groups) group.reject(error);
+      if (groups.length > 1 && isBlocked(error)) await this.#sendApart(groups);
+      else if (groups.length === 1 || mayPass(error)) for (const group of groups) group.reject(error);
       else for (const group of groups) await this.#send([group]);
     }
   }
+
+  async #sendApart(groups: readonly Group<Item, Result>[]): Promise<void> {
+    if (this.#apart !== undefined) {
+      for (const group of groups) this.#apart.#push(group);
+      return;
+    }
+    const half = Math.ceil(groups.length / 2);
+    await this.#send(groups.slice(0, half));
+    await this.#send(groups.slice(half));
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof StoreError && error.transient;
+}
+
+/** Whether nothing was stored since somebody else held what a part of it needed. */
+function isBlocked(error: unknown): boolean {
+  return error instanceof StoreError && error.blocked && error.outcome === "not-applied";
 }
