@@ -70,6 +70,27 @@ describe("transactional steps on sqlite", () => {
     expect((await world.run(definition, {})).data).toEqual({ attempts: 3, rows: [{ name: "shaky", n: 3 }] });
   });
 
+  it("fail alone where COMMIT refuses what one of them has written, though they are committed together", async () => {
+    await using world = new World(inSqlite);
+    const insertItem = inTransaction(({ n }: { n: number }, ctx) => {
+      ctx.tx.exec(`
+        create table if not exists orders (id integer primary key);
+        create table if not exists items (n integer, id integer references orders deferrable initially deferred);
+      `);
+      ctx.tx.prepare("insert into items values (?, ?)").run(n, n === 2 ? 99 : null);
+      return ctx.tx.prepare("select n from items").pluck().all() as number[];
+    });
+    const definition = workflow<{ n: number }>().then(insertItem).as("items").build("w", 1);
+    const host = await world.start([definition]);
+    const handles = await host.startWorkflows([0, 1, 2, 3, 4].map((n) => ({ definition, data: { n } })));
+    await world.settle();
+    const results = await Promise.allSettled(handles.map((handle) => handle.result()));
+    expect(results.map(({ status }, n) => (status === "fulfilled" ? n : "refused"))).toEqual([0, 1, "refused", 3, 4]);
+    expect(results[2]).toMatchObject({ reason: { cause: { message: expect.stringContaining("FOREIGN KEY") } } });
+    const written = results.flatMap((result) => (result.status === "fulfilled" ? [result.value.items] : []));
+    expect(Math.max(...written.map(({ length }) => length))).toBe(4);
+  });
+
   it("count once although the answer to the commit is lost, or the host dies", async () => {
     await using world = new World(inSqlite);
     const { step, count } = recorder();
