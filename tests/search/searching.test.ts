@@ -191,6 +191,59 @@ for (const place of places) {
       await bare.remove();
     });
 
+    it("indexes what was done while it was switched off", async () => {
+      const bare = place.open();
+      const first = hostOn([bare.connect()], { clock });
+      await first.start();
+      await first.startWorkflow(order, { customer: "Ann", amount: 5 }, { id: "before" });
+      await first.startWorkflow(order, { customer: "Ann", amount: 500 }, { id: "waits" });
+      await indexed(first, clock);
+      expect((await first.countSearch("ann status:waiting")).total).toBe(1);
+      await first.stop();
+
+      // One that runs, and one that only starts workflows.
+      const without = hostOn([bare.connect({ search: false })], { clock, retention: { workflows: "30m" } });
+      await without.start();
+      await clock.advance("2h");
+      expect(await without.getWorkflow("before")).toBeUndefined();
+      await without.startWorkflow(order, { customer: "Ann", amount: 5 }, { id: "meanwhile" });
+      await without.publishEvent(approved, "Ann", { by: "Bob" });
+      await clock.advance("10s");
+      await without.stop();
+      const client = hostOn([bare.connect({ search: false })], { clock });
+      await client.startWorkflow(order, { customer: "Ann", amount: 5 }, { id: "left" });
+      await client.stop();
+
+      host = hostOn([bare.connect()], { clock });
+      await host.start();
+      await indexed(host, clock);
+      expect((await ids("ann")).toSorted()).toEqual(["left", "meanwhile", "waits"]);
+      expect((await host.countSearch("ann")).total).toBe(3);
+      expect((await host.countSearch("ann status:waiting")).total).toBe(0);
+      await host.stop();
+      await bare.remove();
+    });
+
+    it("indexes what was done by a host without one that outlived those with one", async () => {
+      const bare = place.open();
+      const without = hostOn([bare.connect({ search: false })], { clock });
+      await without.start();
+      const first = hostOn([bare.connect()], { clock });
+      await first.start();
+      await indexed(first, clock);
+      await first.stop();
+      await without.startWorkflow(order, { customer: "Ann", amount: 5 }, { id: "late" });
+      await clock.advance("10s");
+      await without.stop();
+
+      host = hostOn([bare.connect()], { clock });
+      await host.start();
+      await indexed(host, clock);
+      expect(await ids("ann")).toEqual(["late"]);
+      await host.stop();
+      await bare.remove();
+    });
+
     it("belongs to one index: a host with another one does not feed it, nor search it, until it is moved there", async () => {
       const { provider } = moodyIndex("elsewhere");
       await host.startWorkflow(order, { customer: "Ann", amount: 5 }, { id: "one" });

@@ -1,5 +1,6 @@
 import { CorruptedRecordError } from "../../errors.ts";
 import type { Run } from "../../providers/records.ts";
+import type { SearchOutbox } from "../../providers/search-outbox.ts";
 import type { HostCore, SearchFeed } from "./host-core.ts";
 
 /** What a store notes about its index, in its outbox. */
@@ -12,6 +13,8 @@ export interface SearchNote {
   readonly attached: string | null;
   /** A rebuild is under way: workflows up to this run are in the outbox already. null: none is. */
   readonly refilled: Run | null;
+  /** Hosts without an index have written since: it misses what they did, and may have what they deleted. */
+  readonly missed?: true;
 }
 
 export async function readNote({ outbox }: SearchFeed): Promise<SearchNote | undefined> {
@@ -37,17 +40,33 @@ export async function noteProgress(feed: SearchFeed, note: SearchNote, refilled:
   await feed.outbox.replaceNote(encodeNote(note), encodeNote({ ...note, refilled }));
 }
 
-function encodeNote({ index, store, attached, refilled }: SearchNote): string {
-  return JSON.stringify({ index, store, attached, refilled });
+/**
+ * Notes that a host without an index writes to the store, which keeps nothing for one: the next host that has it begins anew.
+ * Nothing, where no index has ever been fed.
+ */
+export async function noteMissed(outbox: SearchOutbox): Promise<void> {
+  for (;;) {
+    const before = await outbox.note();
+    if (before === null) return;
+    const note = decodeNote(before);
+    if (note.missed === true) return;
+    // Not attached to anything: a host that feeds it right now is to look again, too.
+    const next = encodeNote({ ...note, attached: null, refilled: 0, missed: true });
+    if (await outbox.replaceNote(before, next)) return;
+  }
+}
+
+function encodeNote({ index, store, attached, refilled, missed }: SearchNote): string {
+  return JSON.stringify({ index, store, attached, refilled, ...(missed === true ? { missed } : {}) });
 }
 
 function decodeNote(text: string): SearchNote {
   try {
-    const { index, store, attached, refilled } = JSON.parse(text) as Partial<SearchNote>;
+    const { index, store, attached, refilled, missed } = JSON.parse(text) as Partial<SearchNote>;
     const isAttached = attached === null || typeof attached === "string";
     const isRefilled = refilled === null || typeof refilled === "number";
     if (typeof index === "string" && typeof store === "string" && isAttached && isRefilled)
-      return { index, store, attached, refilled };
+      return { index, store, attached, refilled, ...(missed === true ? { missed } : {}) };
   } catch {
     // Told below.
   }

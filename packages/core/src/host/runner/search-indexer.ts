@@ -150,6 +150,10 @@ export class SearchIndexer {
     this.#state = "indexing";
     if (this.#attached === undefined || this.#attached !== note.attached) {
       this.#attached = await index.attach(note.store);
+      if (note.missed === true) {
+        await index.clear();
+        this.#attached = await index.attach(note.store);
+      }
       // Noted with it, so that nobody who dies in between leaves an empty index behind that seems to be complete.
       if (this.#attached !== note.attached) note = await noteRebuild(this.#core, this.#feed, this.#attached);
     }
