@@ -292,6 +292,11 @@ export const plants: readonly Plant[] = [
     ),
   },
   {
+    name: "runs again what was told to end, without asking its onCrash",
+    file: "host/runner/workflow-run.ts",
+    edits: one(`this.#halfDone.push(body.attempt);`, `this.#halfDone = [];`),
+  },
+  {
     name: "gives what is attempted again the data of now",
     file: "engine/work.ts",
     edits: one(`return this.#pointer.hasInput ? this.#pointer.input : this.data;`, `return this.data;`),

@@ -150,11 +150,11 @@ function goOn(turn: Turn): void {
   }
 }
 
-/** A step with `onCrash` other than `"retry"` had begun when its host died. */
+/** A step with `onCrash` other than `"retry"` had begun, and nobody knows how far it came. */
 function crashed(turn: Turn, pointer: Pointer): void {
   const node = turn.node(pointer);
   const error = new StepCrashedError(
-    `the host died, or left, while step \`${node.id}\` may have been running; its \`onCrash\` is "${node.onCrash}". Find out whether it took effect, then \`retryWorkflow\` or \`skipStep\``,
+    `step \`${node.id}\` may have been running when its host died or left it, or was told to end and did so without a result; its \`onCrash\` is "${node.onCrash}". Find out whether it took effect, then \`retryWorkflow\` or \`skipStep\``,
     { stepId: node.id, attempt: pointer.attempt },
   );
   const stored = storeError(error);

@@ -288,10 +288,12 @@ export interface Hooks<
   >[Kind];
 }
 
-/** What happens to a step that may have been running when its host died. */
+/** What happens to a step that may have half happened. */
 export interface CrashHandling {
   /**
-   * Says what happens to the step when its host died while it may have been running. Default `"retry"`.
+   * Says what happens to the step when its attempt broke off and it may have half happened: its host died, or the step was told to
+   * end (`ctx.signal`: the host stops, cannot rely on its lease, or the workflow is suspended) and ended without a result. Default
+   * `"retry"`.
    *
    * `"retry"` runs it again under the same `ctx.idempotencyKey`; `"fail"` fails it with `StepCrashedError`; `"suspend"` waits
    * for someone to decide. The last two cost one more write before each attempt.

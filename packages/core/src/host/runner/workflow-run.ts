@@ -59,7 +59,7 @@ interface Flight {
   readonly turn: TurnCommit;
 }
 
-/** Throws of a body aborted for these reasons are no failures: it runs again under the same key. */
+/** Throws of a body aborted for these reasons are no failures: it runs again under the same key, unless `onCrash` says otherwise. */
 const harmless: ReadonlySet<AbortReason | undefined> = new Set(["suspended", "stopping", "lease-lost"] as const);
 
 const nothingAtHand: WorkAtHand = { ready: [], dueAt: null, continues: false, journal: [] };
@@ -101,6 +101,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #flight: Flight | undefined;
   #enqueued = false;
   readonly #bodies = new Bodies();
+  /** Bodies that were told to end and did, without a result, where `onCrash` has a say: to be put on record. */
+  #halfDone: Attempt[] = [];
   #transaction: Transaction<Flight> | undefined;
   /** A transactional turn that may have been stored, where an `attempt-lost` is on its way. */
   #uncertain: Flight | undefined;
@@ -192,6 +194,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   #goOn(): void {
     const { stopping } = this.#context;
     if (this.#lettingGo) return this.#letGoNow();
+    if (this.#halfDone.length > 0) this.#raw ??= abandonedEntries(this.#takeHalfDone());
     if (this.#raw !== undefined) return this.#enqueue();
     if (!stopping) {
       if (!this.#inputs.hasArrivals) {
@@ -293,6 +296,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (mode === "straggler") this.#inputs.add(stragglerInput(body.attempt, returned, value, limits));
     else if (returned) this.#inputs.add(returnedInput(body.attempt, value, limits));
     else if (!harmless.has(body.abortReason)) this.#inputs.add(threwInput(body.attempt, value));
+    // It may have half happened, as where its host dies.
+    else if ((body.attempt.node.onCrash ?? "retry") !== "retry") this.#halfDone.push(body.attempt);
     this.#hasInput();
   }
 
@@ -507,11 +512,13 @@ export class WorkflowRun implements CommitSource, BodyOwner {
         if (this.#uncertain !== undefined && result.turn === this.#uncertain.turn.turn) {
           return this.#applied(this.#uncertain, Number.POSITIVE_INFINITY, true, undefined);
         }
+        this.#flight = flight;
         return this.#drop("conflict", true);
       case "hole":
         // After it was loaded anew, what the journal holds and what the store says of its end do not fit together.
         if (this.#origin.kind === "again" && !this.#hasAppended)
           return this.#quarantine(missingTurns(this.#row as WorkflowRow, this.#state));
+        this.#flight = flight;
         return this.#drop("conflict", true);
       case "failed":
         return this.#refused(flight, result.error);
@@ -596,7 +603,8 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (this.#broken || this.#state.seq < 0 || this.#state.phase !== "active") return this.#quarantine(error);
     this.#broken = true;
     const stored = storeError(error);
-    this.#raw = [{ kind: "workflow-suspended", reason: stored.message, error: stored }];
+    const unrecorded = abandonedEntries(this.#unrecorded()) ?? [];
+    this.#raw = [...unrecorded, { kind: "workflow-suspended", reason: stored.message, error: stored }];
     this.#inputs.clear();
     this.#flight = undefined;
     this.#prepared = undefined;
@@ -682,7 +690,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       state,
       work,
       bodies: this.#bodies,
-      hasInputs: this.#inputs.size > 0,
+      hasInputs: this.#inputs.size > 0 || this.#halfDone.length > 0,
       pulls: this.#needsPull || revived,
       notedSignals: this.#noted,
     };
@@ -744,12 +752,34 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   #letGoNow(): void {
     if (this.#inputs.size > 0 || this.#raw !== undefined) return this.#enqueue();
-    const abandoned = this.#bodies
+    const left = this.#bodies
       .leave("stopping")
       .filter((pointer) => this.#state.pointers.get(pointer)?.status === "ready");
-    if (abandoned.length === 0) return this.#rest();
-    this.#raw = [{ kind: "attempts-abandoned", pointers: abandoned }];
+    this.#raw = abandonedEntries([...this.#takeHalfDone(), ...left]);
+    if (this.#raw === undefined) return this.#rest();
     this.#enqueue();
+  }
+
+  /** Pointers of bodies that ended half done, where nothing has become of them meanwhile. */
+  #takeHalfDone(): readonly number[] {
+    const taken = this.#halfDone;
+    this.#halfDone = [];
+    const pointers = taken.filter(({ pointer, attempt }) => {
+      const stands = this.#state.pointers.get(pointer);
+      return stands?.status === "ready" && stands.attempt === attempt;
+    });
+    return pointers.map(({ pointer }) => pointer);
+  }
+
+  /** Pointers of bodies that have ended, where `onCrash` has a say and what became of them is about to be forgotten. */
+  #unrecorded(): readonly number[] {
+    const decided = [this.#flight, this.#prepared].flatMap((flight) => flight?.inputs ?? []);
+    const ended = decided.flatMap((input) => ("attempt" in input ? [input.pointer] : []));
+    const begun = [...ended, ...(this.#inputs.pointers() ?? [])].filter((pointer) => {
+      const stands = this.#state.pointers.get(pointer);
+      return stands?.status === "ready" && stands.begun;
+    });
+    return [...new Set([...this.#takeHalfDone(), ...abandonedBy(this.#raw), ...begun])];
   }
 
   #end(reason: AbortReason): readonly number[] {
@@ -759,7 +789,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#timer?.cancel();
     this.#context.suspects.leave(this);
     this.#transaction?.abort(reason);
-    return this.#bodies.leave(reason);
+    return [...this.#unrecorded(), ...this.#bodies.leave(reason)];
   }
 
   /** Time wakes it in hand: it is near, or a body is at work beside. */
@@ -800,4 +830,12 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     });
     this.#drop("conflict", true);
   }
+}
+
+function abandonedEntries(pointers: readonly number[]): readonly Entry[] | undefined {
+  return pointers.length === 0 ? undefined : [{ kind: "attempts-abandoned", pointers }];
+}
+
+function abandonedBy(entries: readonly Entry[] | undefined): readonly number[] {
+  return (entries ?? []).flatMap((entry) => (entry.kind === "attempts-abandoned" ? entry.pointers : []));
 }

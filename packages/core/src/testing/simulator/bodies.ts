@@ -60,7 +60,7 @@ export class Bodies {
     );
     this.#check(process, input, ctx);
     // At once, so that what fails afterwards has something to undo.
-    (ctx as { readonly tx?: ApplicationTransaction }).tx?.write(ctx.step.executionId);
+    transactionOf(ctx)?.write(ctx.step.executionId);
     if (script.hangs && ctx.step.attempt === 1) return new Promise(() => {});
     if (script.ms === 0) return outcome(script, ctx);
     return new Promise((resolve, reject) => {
@@ -132,8 +132,9 @@ export class Bodies {
     process: SimulatedProcess,
     { run, label }: JournalAudit,
     pointer: Pointer | undefined,
-    { step, signal }: StepContext,
+    ctx: StepContext,
   ): void {
+    const { step, signal } = ctx;
     const lease = process.lease?.id;
     // A host that has lost its workflows, and has not noticed yet, goes by what it knows.
     if (lease === undefined || this.#options.audit.ownerOf(run) !== lease) return;
@@ -150,10 +151,17 @@ export class Bodies {
       );
     const before = this.#begun.get(pointer);
     const { faults } = process;
+    // Rolled back, a transactional step has not half happened.
+    if (pointer.begun && before !== undefined && transactionOf(ctx) === undefined)
+      return fail("as it has before, and its `onCrash` was not asked");
     if (before?.process === process && before.lease === lease && before.faults === faults && !before.signal.aborted)
       return fail("as it has before, and nothing has become of that");
     this.#begun.set(pointer, { process, lease, faults, signal });
   }
+}
+
+function transactionOf(ctx: StepContext): ApplicationTransaction | undefined {
+  return (ctx as { readonly tx?: ApplicationTransaction }).tx;
 }
 
 /** Depends on what it is given, and on nothing else: so the same execution does the same wherever it runs. */
