@@ -46,6 +46,29 @@ describe.each(stores)("logs on $name", (store) => {
     await expect(other.logs(handle.id, { cursor: "x" })).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
 
+  it("have names of streams and messages that are bounded, as listeners get them too", async () => {
+    await using world = new World(store);
+    const definition = workflow()
+      .then((_, ctx) => {
+        ctx.write("é".repeat(1_000_000), "short");
+        ctx.progress(50, "m".repeat(1_000_000));
+      })
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const told: { readonly stream?: string; readonly message?: string }[] = [];
+    host.on("step.output", (event) => void told.push(event));
+    host.on("step.progress", (event) => void told.push(event));
+    const handle = await host.startWorkflow(definition, {});
+    await world.clock.advance("1s");
+    await handle.result();
+    const { items } = await host.logs(handle.id);
+    expect(Buffer.byteLength(items[0]?.stream ?? "")).toBeLessThanOrEqual(256);
+    expect(items[0]).toMatchObject({ text: "short", stream: told[0]?.stream });
+    expect(items[0]?.stream).toMatch(/^é+$/u);
+    expect(Buffer.byteLength(told[1]?.message ?? "x".repeat(65_537))).toBeLessThanOrEqual(64 * 1024);
+    expect(told[1]?.message).toBe(items[1]?.text);
+  });
+
   it("are bounded, can be switched off, and outlive a flood", async () => {
     await using world = new World(store);
     const definition = workflow()

@@ -50,9 +50,13 @@ export interface StepContext<Data = any, Item = any, Undone = any> {
   /** In a compensation: what is being undone. Elsewhere it throws when it is read. */
   readonly undoing: Undoing<Undone>;
   readonly log: StepLog;
-  /** Tells listeners how far the step is, and keeps it for `logs(id)`. Best effort. */
+  /** Tells listeners how far the step is, and keeps it for `logs(id)`. The message is cut at `limits.outputLineBytes`. Best effort. */
   progress(percent: number, message?: string): void;
-  /** Gives listeners a piece of output, and keeps it for `logs(id)`. Best effort. */
+  /**
+   * Gives listeners a piece of output, and keeps it for `logs(id)`: in pieces of `limits.outputLineBytes` where it is longer. The
+   * stream's name is cut at 256 bytes. Best effort: of what is written faster than it can be stored, the newest 10,000 lines (16 MiB)
+   * stay.
+   */
   write(stream: string, chunk: string): void;
   /** Tells listeners that the step is alive. Best effort, not stored. */
   heartbeat(details?: unknown): void;

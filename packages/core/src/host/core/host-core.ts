@@ -96,7 +96,7 @@ export interface HostLimits extends EngineLimits {
   readonly inboxDeliveries: number;
   /** Items in one call of a caller, and in one call of the store. */
   readonly batch: number;
-  /** Bytes of one `ctx.write`. */
+  /** Bytes of one piece of `ctx.write`, and of a message of `ctx.progress` or `ctx.log`. */
   readonly outputLineBytes: number;
   /** Lines that are kept of one workflow's steps: the newest. */
   readonly logLines: number;

@@ -19,8 +19,14 @@ export interface LogLineRecord {
 /** Lines go to the store so long after they were written, or when so many have come. */
 const flushMs = 100;
 const flushLines = 500;
-/** More than these are not held for a store that is slow: the oldest are dropped, and their number is told. */
+/** Lines written by one call of the store. */
+const batchLines = 1_000;
+/**
+ * More than these, or longer ones together, are not held for a store that is slow, nor for a step that writes without a pause: the
+ * oldest are dropped, and their number is told.
+ */
 const mostHeld = 10_000;
+const mostHeldUnits = 16 * 1024 ** 2;
 
 /** Takes what steps write and hands it to the store in batches. No step waits for it, and none fails by it. */
 export class LogKeeper {
@@ -28,10 +34,17 @@ export class LogKeeper {
   readonly #runtime: Runtime;
   readonly #now: () => number;
   readonly #keep: number;
-  #held: NewLogLine[] = [];
+  /** From `#first` on; what is before it is gone. */
+  #held: (NewLogLine | undefined)[] = [];
+  #first = 0;
+  #heldUnits = 0;
+  /** How many lines have come. */
+  #added = 0;
   #dropped = 0;
   #timer: Timer | undefined;
-  #flushing: Promise<void> | undefined;
+  /** The batch under way. */
+  #writing: { readonly lines: number; readonly done: Promise<void> } | undefined;
+  #closed = false;
 
   constructor(store: LogStore, runtime: Runtime, now: () => number, keep: number) {
     this.#store = store;
@@ -40,18 +53,60 @@ export class LogKeeper {
     this.#keep = keep;
   }
 
-  /** Lines that a slow store made this host forget. */
+  /** Lines that a slow store, or a step that wrote too many at once, made this host forget. */
   get dropped(): number {
     return this.#dropped;
   }
 
+  /** Costs the same however many are held. */
   add(run: Run, record: LogLineRecord): void {
-    if (this.#held.length >= mostHeld) {
-      this.#held.shift();
+    const lineText = encode(record);
+    this.#held.push({ run, at: this.#now(), lineText });
+    this.#heldUnits += lineText.length;
+    this.#added += 1;
+    while (
+      this.#count + (this.#writing?.lines ?? 0) > mostHeld ||
+      (this.#heldUnits > mostHeldUnits && this.#count > 1)
+    ) {
+      this.#takeOldest();
       this.#dropped += 1;
     }
-    this.#held.push({ run, at: this.#now(), lineText: encode(record) });
-    if (this.#held.length >= flushLines) void this.flush();
+    this.#goOn();
+  }
+
+  /** Resolves when what was written before is stored, or could not be. Never rejects. */
+  async flush(): Promise<void> {
+    const through = this.#added;
+    while (this.#added - this.#count - (this.#writing?.lines ?? 0) < through) await this.#writeBatch();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.flush();
+  }
+
+  get #count(): number {
+    return this.#held.length - this.#first;
+  }
+
+  #takeOldest(): NewLogLine | undefined {
+    const line = this.#held[this.#first];
+    this.#held[this.#first] = undefined;
+    this.#first += 1;
+    this.#heldUnits -= line?.lineText.length ?? 0;
+    // Moved up once in as many lines as are moved.
+    if (this.#first * 2 > this.#held.length && this.#first > flushLines) {
+      this.#held = this.#held.slice(this.#first);
+      this.#first = 0;
+    }
+    return line;
+  }
+
+  /** Sees to it that what is held is written, in a while or at once. */
+  #goOn(): void {
+    if (this.#writing !== undefined || this.#closed || this.#count === 0) return;
+    if (this.#count >= flushLines) void this.#writeBatch();
     else
       this.#timer ??= this.#runtime.clock.setTimer(
         flushMs,
@@ -63,23 +118,28 @@ export class LogKeeper {
       );
   }
 
-  /** Resolves when what was written before is stored, or could not be. Never rejects. */
-  async flush(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
-    if (this.#held.length === 0) return;
-    const lines = this.#held;
-    this.#held = [];
-    const writing = this.#store.append(lines, this.#keep).catch(() => {
-      this.#dropped += lines.length;
-    });
-    this.#flushing = this.#runtime.clock.track(writing, "engine").finally(() => {
-      this.#flushing = undefined;
-    });
-    await this.#flushing;
+  /** One at a time: lines are to stay in their order. */
+  #writeBatch(): Promise<void> {
+    if (this.#writing !== undefined) return this.#writing.done;
+    const batch: NewLogLine[] = [];
+    while (batch.length < batchLines && this.#count > 0) {
+      const line = this.#takeOldest();
+      if (line !== undefined) batch.push(line);
+    }
+    const done = this.#runtime.clock.track(this.#append(batch), "engine");
+    this.#writing = { lines: batch.length, done };
+    return done;
   }
 
-  async close(): Promise<void> {
-    this.#timer?.cancel();
-    await this.flush();
+  async #append(lines: readonly NewLogLine[]): Promise<void> {
+    try {
+      // After a turn of its own: the step that wrote the last line goes on first.
+      await Promise.resolve();
+      await this.#store.append(lines, this.#keep);
+    } catch {
+      this.#dropped += lines.length;
+    }
+    this.#writing = undefined;
+    this.#goOn();
   }
 }

@@ -103,16 +103,18 @@ export class BodyContext implements StepContext {
     if (typeof percent !== "number" || !(percent >= 0 && percent <= 100)) {
       throw new InvalidOptionError(`\`ctx.progress\` takes a percentage from 0 to 100, got ${String(percent)}`);
     }
-    const told = message === undefined ? undefined : String(message);
+    const { outputLineBytes } = this.#owner.core.options.limits;
+    const told = message === undefined ? undefined : cut(String(message), outputLineBytes);
     this.#tell("step.progress", told === undefined ? { percent } : { percent, message: told });
     this.#keep({ kind: "progress", percent, ...(told === undefined ? {} : { text: told }) });
   }
 
   write(stream: string, chunk: string): void {
     const { outputLineBytes } = this.#owner.core.options.limits;
+    const name = cut(String(stream), longestStreamBytes);
     for (const piece of pieces(String(chunk), outputLineBytes)) {
-      this.#tell("step.output", { stream: String(stream), chunk: piece });
-      this.#keep({ kind: "output", stream: String(stream), text: piece });
+      this.#tell("step.output", { stream: name, chunk: piece });
+      this.#keep({ kind: "output", stream: name, text: piece });
     }
   }
 
@@ -190,6 +192,8 @@ function cut(text: string, bytes: number): string {
   return first;
 }
 
+/** It is stored with every line. */
+const longestStreamBytes = 256;
 const largestFields = 16 * 1024;
 
 /** Fields that cannot be stored are left away: the line itself is not. */
