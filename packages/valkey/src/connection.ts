@@ -73,11 +73,12 @@ export class Connection {
     this.#listener = undefined;
   }
 
-  /** Runs a script. Rejects with a `StoreError`. */
-  async run(code: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  /** Runs a script. Rejects with a `StoreError`, at the latest after `patienceMs`, where that is less than any command has. */
+  async run(code: Script, keys: readonly string[], args: readonly Argument[], patienceMs?: number): Promise<unknown> {
     const client = this.#open();
     try {
-      return await runScript(client, code, keys, args);
+      const answer = runScript(client, code, keys, args);
+      return await (patienceMs === undefined ? answer : within(patienceMs, answer));
     } catch (error) {
       throw valkeyError(error, this.#target.name);
     }
@@ -151,6 +152,20 @@ export class Connection {
 }
 
 const probe = script("redis.call('SET', KEYS[1], now, 'PX', 1000)");
+
+async function within<Answer>(ms: number, answer: Promise<Answer>): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    // Where it was this process that was slow, the answer may be there and not be read yet.
+    timer = setTimeout(() => setImmediate(() => reject(new Error("Command timed out"))), ms);
+    timer.unref();
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** Undefined where the user may not ask. */
 async function versionOf(client: Client): Promise<string | undefined> {

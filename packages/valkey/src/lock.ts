@@ -1,6 +1,6 @@
 import { isProvenGone, type Lease, type LockProvider, type ProcessIdentity } from "@wfe/core/providers";
 import type { OpenValkey } from "./valkey.ts";
-import { script } from "./script.ts";
+import { script, vitalScript } from "./script.ts";
 
 /**
  * How much longer than it lives the server keeps a lease that nobody has declared dead. Until then its holder, which may have slept,
@@ -8,14 +8,20 @@ import { script } from "./script.ts";
  */
 const keptMs = 3_600_000;
 
+/**
+ * How much of a lease may pass until a renewal is given up. A host asks every third, and is in doubt after two: so, while the server
+ * answers nothing, one renewal is over and the next one as well before the first has grown too old.
+ */
+const renewalShare = 1 / 8;
+
 /** Keys: the lease. Arguments: its time to live, how long it is kept, its holder. */
-const openLease = script(`
+const openLease = vitalScript(`
 redis.call('HSET', KEYS[1], 'expires', now + ARGV[2], 'process', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[2] + ARGV[3])
 `);
 
 /** Keys: the leases. Arguments: how long they are kept, their times to live. A lease that is not there stays so. */
-const renewLeases = script(`
+const renewLeases = vitalScript(`
 local renewed = {}
 for place, lease in ipairs(KEYS) do
   renewed[place] = redis.call('EXISTS', lease)
@@ -54,7 +60,7 @@ return dead
  * keys, who holds each as far as was seen, then the ids of the leases. Gives 1 for what is taken now, 0 for what somebody else has,
  * 2 where it is not as was seen.
  */
-const acquire = script(`
+const acquire = vitalScript(`
 local isLive = {}
 for place = 2, #KEYS do
   local id = place == 2 and ARGV[2] or ARGV[3 + 2 * ARGV[3] + place - 2]
@@ -126,7 +132,9 @@ export function valkeyLock(name: () => string, opened: () => OpenValkey): LockPr
       const { connection, now } = opened();
       const times = leases.map(({ ttlMs }) => ttlMs);
       const keys = leaseKeys(leases.map(({ id }) => id));
-      const renewed = (await connection.run(renewLeases, keys, [now(), keptMs, ...times])) as readonly number[];
+      const patienceMs = Math.min(...times) * renewalShare;
+      const args = [now(), keptMs, ...times];
+      const renewed = (await connection.run(renewLeases, keys, args, patienceMs)) as readonly number[];
       return renewed.map((each) => each === 1);
     },
 
