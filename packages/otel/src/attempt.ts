@@ -29,7 +29,17 @@ export class AttemptSpan implements AttemptTelemetry {
 
   /** Not in the context that is active: a host runs bodies on behalf of whoever woke it, and that is not who the step belongs to. */
   run<Result>(body: () => Result): Result {
-    return context.with(trace.setSpan(ROOT_CONTEXT, this.#span), body);
+    let hasBegun = false;
+    try {
+      return context.with(trace.setSpan(ROOT_CONTEXT, this.#span), () => {
+        hasBegun = true;
+        return body();
+      });
+    } catch (error) {
+      if (hasBegun) throw error;
+      // The context manager's: the body has not run yet.
+      return body();
+    }
   }
 
   ended(outcome: "returned" | "threw" | "timed-out" | "abandoned", error?: unknown): void {

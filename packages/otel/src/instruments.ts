@@ -1,7 +1,15 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { BatchObservableResult, Counter, Histogram, Meter, ObservableGauge } from "@opentelemetry/api";
+import {
+  createNoopMeter,
+  type BatchObservableResult,
+  type Counter,
+  type Histogram,
+  type Meter,
+  type ObservableGauge,
+} from "@opentelemetry/api";
 import type { TelemetryHost } from "@wfe/core";
 import { metrics, type MetricInfo } from "./names.ts";
+import { orElse, quietly } from "./quietly.ts";
 
 export interface Instruments {
   readonly stepDuration: Histogram;
@@ -18,12 +26,16 @@ const resolutionMs = 20;
 
 /** Makes the instruments of one host. What is counted in the store is asked for when it is collected, and not before. */
 export function instruments(host: TelemetryHost, meter: Meter): Instruments {
+  const none = createNoopMeter();
   const histogram = ({ name, unit, description }: MetricInfo): Histogram =>
-    meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: [...boundaries] } });
+    orElse(
+      () => meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: [...boundaries] } }),
+      none.createHistogram(name),
+    );
   const counter = ({ name, unit, description }: MetricInfo): Counter =>
-    meter.createCounter(name, { unit, description });
+    orElse(() => meter.createCounter(name, { unit, description }), none.createCounter(name));
   const gauge = ({ name, unit, description }: MetricInfo): ObservableGauge =>
-    meter.createObservableGauge(name, { unit, description });
+    orElse(() => meter.createObservableGauge(name, { unit, description }), none.createObservableGauge(name));
 
   const workflows = gauge(metrics.workflows);
   const inHand = gauge(metrics.inHand);
@@ -49,7 +61,7 @@ export function instruments(host: TelemetryHost, meter: Meter): Instruments {
     if (depth !== undefined) result.observe(outboxDepth, depth);
   };
   const observed = [workflows, inHand, bodies, lag, outboxDepth, loopBlock];
-  meter.addBatchObservableCallback(observe, observed);
+  quietly(() => meter.addBatchObservableCallback(observe, observed));
   return {
     stepDuration: histogram(metrics.stepDuration),
     queueDelay: histogram(metrics.queueDelay),
@@ -58,8 +70,8 @@ export function instruments(host: TelemetryHost, meter: Meter): Instruments {
     lostAppends: counter(metrics.lostAppends),
     takeOvers: counter(metrics.takeOvers),
     close: () => {
-      meter.removeBatchObservableCallback(observe, observed);
       loop.disable();
+      meter.removeBatchObservableCallback(observe, observed);
     },
   };
 }

@@ -22,7 +22,7 @@ import type {
 import { AttemptSpan, describeAttempt, type OutcomeAttributes } from "./attempt.ts";
 import { instruments, type Instruments } from "./instruments.ts";
 import { spans } from "./names.ts";
-import { quietly } from "./quietly.ts";
+import { orElse, quietly } from "./quietly.ts";
 import { activeTraceparent, linksTo } from "./trace-context.ts";
 
 export interface OtelOptions {
@@ -61,9 +61,12 @@ class HostInstruments implements HostTelemetry {
   readonly #steps: Map<string, OutcomeAttributes> = new Map();
 
   constructor(host: TelemetryHost, { tracerProvider, meterProvider, turns = true }: OtelOptions) {
-    const meter = (meterProvider ?? metricsApi.getMeterProvider()).getMeter("@wfe/otel");
+    const meter = orElse(
+      () => (meterProvider ?? metricsApi.getMeterProvider()).getMeter("@wfe/otel"),
+      createNoopMeter(),
+    );
     this.#tracers = tracerProvider ?? trace.getTracerProvider();
-    this.#tracer = this.#tracers.getTracer("@wfe/otel");
+    this.#tracer = orElse(() => this.#tracers.getTracer("@wfe/otel"), noTracers.getTracer("@wfe/otel"));
     this.#measures = meter !== createNoopMeter();
     this.#instruments = instruments(host, meter);
     this.#turns = turns;
@@ -77,7 +80,7 @@ class HostInstruments implements HostTelemetry {
   }
 
   caller(): string | undefined {
-    return activeTraceparent();
+    return orElse(activeTraceparent, undefined);
   }
 
   attempt(attempt: TelemetryAttempt, traceparent: string | undefined): AttemptTelemetry {

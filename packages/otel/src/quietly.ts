@@ -6,3 +6,12 @@ export function quietly(tell: () => void): void {
     // Nobody is there to be told: the SDK has a log of its own.
   }
 }
+
+/** The same for what has a value: where it throws or gives nothing, what does nothing. */
+export function orElse<Value>(make: () => Value | undefined, nothing: Value): Value {
+  try {
+    return make() ?? nothing;
+  } catch {
+    return nothing;
+  }
+}

@@ -175,6 +175,35 @@ describe("an exporter", () => {
     }
   });
 
+  const boom = (): never => {
+    throw new Error("the SDK is broken");
+  };
+  const brokenMeter = {
+    createHistogram: boom,
+    createCounter: boom,
+    createObservableGauge: boom,
+    addBatchObservableCallback: boom,
+    removeBatchObservableCallback: boom,
+  };
+  it.each([
+    ["`getTracer` throws", { tracerProvider: { getTracer: boom } }],
+    ["`getTracer` gives nothing", { tracerProvider: { getTracer: () => undefined } }],
+    ["`startSpan` gives nothing", { tracerProvider: { getTracer: () => ({ startSpan: () => undefined }) } }],
+    ["`getMeter` throws", { meterProvider: { getMeter: boom } }],
+    ["`getMeter` gives nothing", { meterProvider: { getMeter: () => undefined } }],
+    ["instruments throw", { meterProvider: { getMeter: () => brokenMeter } }],
+    ["instruments are none", { meterProvider: { getMeter: () => ({}) } }],
+  ])("whose %s leaves a host that is made and runs", async (_, options) => {
+    const definition = workflow()
+      .then(() => 1)
+      .as("one")
+      .build("w", 1);
+    await hosted(otel(options as any), [definition], async (host) => {
+      const handle = await host.startWorkflow(definition, {});
+      expect(await handle.result({ timeout: "10s" })).toMatchObject({ one: 1 });
+    });
+  });
+
   it("whose SDK throws everywhere changes nothing", async () => {
     const broken = {
       getTracer: () => ({
