@@ -237,6 +237,40 @@ describe("a retry from a node of a graph", () => {
     expect(bench.ran).toEqual(["a", "b"]);
   });
 
+  it("takes back what an error holds, and what is under way, one after the other too", async () => {
+    const bench: Bench = { ran: [], broken: true };
+    const note = (name: string) => () => void bench.ran.push(name);
+    const definition = workflow()
+      .graph(
+        (g) =>
+          g
+            .node("a", note("a"))
+            .node("b", note("b"), { needs: ["a"] })
+            .node(
+              "c",
+              () => {
+                bench.ran.push("c");
+                if (bench.broken) throw new Error("no");
+              },
+              { needs: ["b"] },
+            )
+            .onError("suspend")
+            .node("d", note("d"), { needs: ["a"] })
+            .node("e", note("e")),
+        { concurrency: 1 },
+      )
+      .build("w", 1);
+    const driver = new Driver(definition).start();
+    const only = (step: string): boolean => step !== "d" && step !== "e";
+    expect((await driver.run({ only })).phase).toBe("suspended");
+    bench.broken = false;
+    bench.ran.length = 0;
+    expect(driver.deliver({ kind: "retry", from: "a" })).toEqual({});
+    expect((await driver.run()).phase).toBe("completed");
+    expect(bench.ran.toSorted()).toEqual(["a", "b", "c", "d", "e"]);
+    expect(bench.ran.slice(0, 1)).toEqual(["a"]);
+  });
+
   it("does not undo what was taken back", async () => {
     const bench: Bench = { ran: [], broken: true };
     const definition = workflow()
