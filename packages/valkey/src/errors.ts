@@ -12,7 +12,7 @@ const explanations: readonly (readonly [RegExp, Explanation])[] = [
     /^NOAUTH|without any password configured/u,
     {
       code: "STORE_UNAUTHORIZED",
-      text: "it requires a password, or takes none: put the right one into the URL, as in redis://:password@host:6379, or leave it out",
+      text: "it requires a password, or takes none: put the right one into the URL, as in redis://:password@host:6379, or into the options, or leave it out",
       transient: false,
     },
   ],
@@ -20,7 +20,7 @@ const explanations: readonly (readonly [RegExp, Explanation])[] = [
     /^WRONGPASS|invalid password|invalid username/u,
     {
       code: "STORE_UNAUTHORIZED",
-      text: "it refuses the user or the password: correct them in the URL",
+      text: "it refuses the user or the password: correct them in the URL or the options",
       transient: false,
     },
   ],

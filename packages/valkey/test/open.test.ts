@@ -77,6 +77,21 @@ describe.skipIf(!found.available)(`a server ${found.reason}`, () => {
     const wrong = open(`redis://:swordfish@127.0.0.1:${server.port}`);
     await expect(wrong).rejects.toMatchObject({ code: "STORE_UNAUTHORIZED" });
     await expect(wrong).rejects.not.toThrow(/swordfish/u);
+    const { port } = server;
+    const others: readonly ValkeyTarget[] = [
+      `redis://nobody:sesame@127.0.0.1:${port}`,
+      { host: "127.0.0.1", port, password: "swordfish" },
+      new Redis({ host: "127.0.0.1", port, password: "swordfish", lazyConnect: true }),
+    ];
+    for (const other of others) {
+      const refused = open(other);
+      await expect(refused).rejects.toMatchObject({
+        code: "STORE_UNAUTHORIZED",
+        transient: false,
+        message: expect.stringMatching(/^Valkey at 127\.0\.0\.1:\d+: .*in the URL or the options$/u),
+      });
+      await expect(refused).rejects.not.toThrow(/swordfish|sesame/u);
+    }
     const provider = await open(`redis://:sesame@127.0.0.1:${server.port}`);
     await provider.ping();
   });
