@@ -1,7 +1,7 @@
 import type { WorkflowDefinition } from "../../definition/definition.ts";
 import type { JournalFacts, Opened } from "../../engine/failures.ts";
 import type { Delivery } from "../../engine/index.ts";
-import { executionId, type WorkflowState } from "../../engine/state.ts";
+import { executionId, type Pointer, type WaitStream, type WorkflowState } from "../../engine/state.ts";
 import type { WorkflowRow } from "../../providers/records.ts";
 import type { ClientShared } from "./client-shared.ts";
 import {
@@ -13,7 +13,7 @@ import {
   terminateDelivery,
   type RetryOptions,
 } from "./control.ts";
-import { awaitedBy, type ExplainedAction, type ExplainedFailure } from "./explain.ts";
+import type { ExplainedAction, ExplainedFailure } from "./explain.ts";
 import { refusedCalls } from "./refused-call.ts";
 
 /** What is known of a workflow whose actions are asked for. */
@@ -98,6 +98,11 @@ async function offerWhileActive(shared: ClientShared, { row, state }: Explained,
   for (const { step } of skippable.slice(0, mostSkippable))
     if (await offer.skip(step, {}, "give a step its output by hand, and go on")) break;
   await offer.call(["suspendWorkflow", [row.id], "stop it until it is resumed"], suspendDelivery({}));
+}
+
+/** The events that a wait has not got yet. */
+export function awaitedBy({ wait }: Pointer): readonly WaitStream[] {
+  return (wait?.streams ?? []).filter(({ label }) => !Object.hasOwn(wait?.got ?? {}, label));
 }
 
 /** The `forEach` nearest around a failure, and the number of the item in it; with outer ones around that, all their numbers. */

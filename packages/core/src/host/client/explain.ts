@@ -1,12 +1,12 @@
 import { FactsReader, indexesAround, type JournalFacts } from "../../engine/failures.ts";
 import { decodeEntries, isFinal, reviveError, type Entry, type StoredError } from "../../engine/index.ts";
-import { executionId, rootPointer, type Pointer, type WaitStream, type WorkflowState } from "../../engine/state.ts";
+import { executionId, rootPointer, type Pointer, type WorkflowState } from "../../engine/state.ts";
 import { WorkflowNotFoundError } from "../../errors.ts";
 import type { WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
 import { decodeStartRecord } from "../core/start-record.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { turnTimes } from "./imported.ts";
-import { actionsOf } from "./explain-actions.ts";
+import { actionsOf, awaitedBy } from "./explain-actions.ts";
 import { explainText } from "./explain-text.ts";
 import { foldNow } from "./fold.ts";
 import { checkId } from "./names.ts";
@@ -344,9 +344,4 @@ function heldFor({ child }: Pointer, failed: boolean): string {
   if (!failed && child !== null)
     return `somebody to resume or skip it, since its child workflow \`${child.id}\` stayed behind`;
   return "somebody to retry or skip it, since it failed";
-}
-
-/** The events that a wait has not got yet. */
-export function awaitedBy({ wait }: Pointer): readonly WaitStream[] {
-  return (wait?.streams ?? []).filter(({ label }) => !Object.hasOwn(wait?.got ?? {}, label));
 }
