@@ -156,7 +156,10 @@ export function checkBoolean(name: string, value: unknown): boolean {
   throw new InvalidOptionError(`\`${name}\` must be true or false, got ${describeValue(value)}`);
 }
 
-function checkSettings(options: WorkflowHostOptions): HostSettings {
+/** Of the simulator's hosts: its schedules are too short for the checkpoints that others write. */
+export const afterTurns: unique symbol = Symbol("a checkpoint is written after so many turns");
+
+function checkSettings(options: WorkflowHostOptions & { readonly [afterTurns]?: number | undefined }): HostSettings {
   const retention = checkRetention(options.retention);
   return {
     ...defaultSettings,
@@ -170,6 +173,7 @@ function checkSettings(options: WorkflowHostOptions): HostSettings {
     ),
     createStep: checkFunction("createStep", options.createStep ?? ((Step) => new Step())),
     retention,
+    checkpointTurns: options[afterTurns] ?? defaultSettings.checkpointTurns,
   };
 }
 

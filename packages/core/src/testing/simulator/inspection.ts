@@ -28,11 +28,12 @@ export class Inspection {
   async look(rows: readonly WorkflowRow[]): Promise<void> {
     // Waiters that are still to be woken, and events about to happen, are the store's to see to.
     const soon = await this.#store.nextDueAt([]);
-    const wakesOthers = soon !== null && soon <= (await this.#store.now());
+    const now = await this.#store.now();
+    const wakesOthers = soon !== null && soon <= now;
     for (const row of rows) {
       if (row.owner !== null) continue;
       this.#asTheJournalSays(row);
-      if (row.dueAt === null) await this.#reason(row, wakesOthers);
+      if (row.dueAt === null || row.dueAt > now) await this.#reason(row, wakesOthers);
     }
   }
 
@@ -60,13 +61,14 @@ export class Inspection {
     const { state } = this.#audit.journal(row.run);
     const fail = (message: string): void =>
       this.#verdict.fail("nobody waits without a reason", `${row.id} rests, and ${message}`);
-    if (state.seq < 0) return fail("has not begun");
+    // One that is to start later is due then.
+    if (state.seq < 0) return row.dueAt === null ? fail("has not begun") : undefined;
     const awaited = awaitedStreams(state);
     const streams = awaited.map(({ name, key, after, since }) => ({ name, key, after, since, limit: 1 }));
     const [pulled] = await this.#store.pull([{ run: row.run, namespace: row.namespace, streams }]);
     if (pulled === undefined) return;
     if (pulled.deliveries.length > 0) return fail(`call ${pulled.deliveries[0]?.number} is unread`);
-    const wants = whatItWants(state);
+    const wants = whatItWants(state, row.dueAt);
     if (wants !== undefined) return fail(wants);
     if (wakesOthers) return;
     const place = pulled.events.findIndex(({ events }) => events.length > 0);
@@ -76,12 +78,13 @@ export class Inspection {
   }
 }
 
-/** What a state that is not in hand, nor due, should be in hand for. */
-function whatItWants(state: WorkflowState): string | undefined {
+/** What a state that is not in hand, nor due before `rowDueAt`, should be in hand for. */
+function whatItWants(state: WorkflowState, rowDueAt: number | null): string | undefined {
   const [ready] = readyPointers(state);
   if (ready !== undefined) return `step \`${state.pointers.get(ready)?.step}\` is ready`;
   const dueAt = nextDueAt(state);
-  if (dueAt !== null) return `it is due at ${dueAt}`;
+  if (dueAt !== null && (rowDueAt === null || dueAt < rowDueAt))
+    return `it is due at ${dueAt}, and its row says ${rowDueAt ?? "never"}`;
   if (journalNeeded(state).length > 0) return "it is undoing";
   return wantsContinue(state, Number.POSITIVE_INFINITY) ? "it wants to go on" : undefined;
 }

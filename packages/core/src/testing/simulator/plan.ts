@@ -57,6 +57,8 @@ export interface Plan {
   readonly operations: readonly Operation[];
   readonly disasters: readonly Disaster[];
   readonly hosts: readonly HostPlan[];
+  /** After so many turns a checkpoint is written; undefined: as hosts do by themselves, which few schedules are long enough for. */
+  readonly checkpointTurns: number | undefined;
   readonly leaseMs: number;
   /** Until when things go wrong. */
   readonly chaosMs: number;
@@ -118,6 +120,7 @@ export function drawPlan(seed: number): Plan {
   const repaired = withRepairs(extras, operations, { workflows: workflows.length, chaosMs, hasVersions });
   const inner = drawDefinition(texts, { nodes: 4, children: false });
   const transactions = dice(seed, "transactions");
+  const checkpoints = dice(seed, "checkpoints");
   const isTransactional = transactions.chance(0.4);
   return {
     definitions: isTransactional ? definitions.map((one) => withTransactions(transactions, one)) : definitions,
@@ -128,6 +131,7 @@ export function drawPlan(seed: number): Plan {
     operations: soonStarted(retention, inNamespaces(tenancy, repaired, namespaces)),
     disasters: calm ? [] : drawDisasters(dice(seed, "disasters"), { chaosMs, leaseMs, hosts: hosts.length }),
     hosts,
+    checkpointTurns: checkpoints.chance(0.4) ? checkpoints.between(2, 8) : undefined,
     leaseMs,
     chaosMs,
     fanOut: shape.pick([1, 2, 500]),

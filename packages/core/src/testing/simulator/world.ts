@@ -1,5 +1,6 @@
 import type { StepContext } from "../../definition/step-context.ts";
 import type { WorkflowDefinition } from "../../definition/definition.ts";
+import { afterTurns, type WorkflowHostOptions } from "../../host/client/host-options.ts";
 import { WorkflowHost } from "../../host/workflow-host.ts";
 import type { Clock, Provider } from "../../providers/index.ts";
 import { Bodies } from "./bodies.ts";
@@ -235,16 +236,18 @@ export class World {
       if (message.startsWith("a workflow cannot go on") || message.startsWith("a workflow's records cannot be used"))
         this.verdict.fail("the product does not break", `${name}: ${message}: ${errorText(fields?.error)}`);
     };
-    process.host = new WorkflowHost({
+    const options: WorkflowHostOptions & { readonly [afterTurns]: number | undefined } = {
       providers: [this.network.providerFor(process)],
       runtime: process.runtime,
       name,
       workflows: runs ? [...this.#definitions, ...this.#versions, this.#inner] : [],
       concurrency,
       lease: this.plan.leaseMs,
+      [afterTurns]: this.plan.checkpointTurns,
       retention: this.plan.retention,
       log: { debug: () => {}, info: complain, warn: complain, error: complain },
-    });
+    };
+    process.host = new WorkflowHost(options);
     return process;
   }
 
