@@ -231,6 +231,30 @@ describe.each(stores)("another version, on $name", (store) => {
     expect(ran).toEqual(["a", "in", "b", "undo in", "undo a"]);
   });
 
+  it("takes over an undoing that is under way, which can be repeated there", async () => {
+    await using world = new World(store);
+    const { step, failing, ran } = recorder();
+    const refund = failing("refund", 1);
+    const build = (version: number, id: string) =>
+      workflow()
+        .then(step("a"))
+        .id(id)
+        .compensateWithSequence((b) => b.waitFor("e", "k").id("e").then(refund).id("refund"))
+        .then(failing("b"))
+        .id("b")
+        .build("w", version);
+    const host = await world.start([build(1, "a"), build(2, "first")]);
+    const handle = await host.startWorkflow("w", {}, { version: 1 });
+    await world.settle();
+    await (await host.migrateWorkflow(handle.id, 2, { steps: { a: "first" } })).applied();
+    await host.publishEvent("e", "k", 1);
+    expect((await world.ended(handle)).error).toMatchObject({ code: "COMPENSATION_FAILED", stepId: "first" });
+    await (await host.retryWorkflow(handle.id)).applied();
+    await host.publishEvent("e", "k", 2);
+    expect((await world.ended(handle)).error).toMatchObject({ stepId: "b" });
+    expect(ran).toEqual(["a", "b", "refund", "refund"]);
+  });
+
   it("may take away the compensation of what has not been done", async () => {
     await using world = new World(store);
     const { step } = recorder();

@@ -379,8 +379,8 @@ export class WorkflowClient {
   }
 
   /**
-   * Moves a workflow to another version of its definition. Refused where that one lacks a step at which the workflow stands; `steps`
-   * says what steps are called there that have another id.
+   * Moves a workflow to another version of its definition. Refused where that one lacks a step at which the workflow stands, or the
+   * compensation of one that it has done; `steps` says what steps are called there that have another id.
    */
   migrateWorkflow(id: string, toVersion: number, options: MigrateOptions = {}): Promise<Accepted> {
     return this.#deliver(id, () => migrateDelivery(toVersion, options));
