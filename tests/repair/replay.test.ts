@@ -157,3 +157,98 @@ describe.each(stores)("replay on $name", (store) => {
     expect(replay(history, own)).toEqual([]);
   });
 });
+
+const one = (made: object): WorkflowDefinition<any, any> =>
+  workflow<any>()
+    .then(ran)
+    .id("a")
+    .output(() => made)
+    .build("one", 1);
+
+const misses: readonly (readonly [string, object, object, string])[] = [
+  [
+    "a large number",
+    { phone: 4_915_112_345_678 },
+    { phone: 4_915_112_345_679 },
+    "step completed `a`: `patch.phone` was 4915112345678, and is now 4915112345679",
+  ],
+  [
+    "a date by a second",
+    { job: { due: new Date("2031-01-01T00:00:00Z") } },
+    { job: { due: new Date("2031-01-01T00:00:01Z") } },
+    "step completed `a`: `patch.job.due` was 2031-01-01T00:00:00.000Z, and is now 2031-01-01T00:00:01.000Z",
+  ],
+  [
+    "a time as text",
+    { due: "2031-01-01T00:00:00Z" },
+    { due: "2031-01-01T00:00:02Z" },
+    'step completed `a`: `patch.due` was "2031-01-01T00:00:00Z", and is now "2031-01-01T00:00:02Z"',
+  ],
+  [
+    "what is called attempt",
+    { job: { attempt: 1 } },
+    { job: { attempt: 9 } },
+    "step completed `a`: `patch.job.attempt` was 1, and is now 9",
+  ],
+  [
+    "what is called stack",
+    { jobs: [{ stack: "tcp" }] },
+    { jobs: [{ stack: "udp" }] },
+    'step completed `a`: `patch.jobs[0].stack` was "tcp", and is now "udp"',
+  ],
+  [
+    "what is called dueAt",
+    { dueAt: 1_000 },
+    { dueAt: 2_000 },
+    "step completed `a`: `patch.dueAt` was 1000, and is now 2000",
+  ],
+  [
+    "a long text",
+    { text: "x".repeat(1_000) },
+    {},
+    `step completed \`a\`: \`patch.text\` was "${"x".repeat(79)}…, and is now nothing`,
+  ],
+];
+
+describe.each(stores)("replay of data on $name", (store) => {
+  it.each(misses)("tells of %s", async (_, before, after, reason) => {
+    await using world = new World(store);
+    const host = await world.start([one(before)]);
+    const handle = await host.startWorkflow(one(before), {});
+    await world.settle();
+    const history = await host.exportWorkflow(handle.id);
+    expect(replay(history, one(before))).toEqual([]);
+    expect(replay(history, one(after)).map((difference) => difference.reason)).toEqual([reason]);
+  });
+
+  it("takes what is made of the time of the decision for the same, in whatever form", async () => {
+    await using world = new World(store);
+    const timed = (more: number): WorkflowDefinition<any, any> =>
+      workflow<any>()
+        .then(ran)
+        .id("a")
+        .output((_, __, at: any) => ({
+          at: at.now,
+          date: new Date(+at.now + 60_000),
+          text: new Date(+at.now).toISOString(),
+        }))
+        .then(ran)
+        .id("b")
+        .output((data: any, __, at: any) => ({ tookMs: at.now - data.at + more }))
+        .build("timed", 1);
+    const host = await world.start([timed(0)]);
+    const handle = await host.startWorkflow(timed(0), {});
+    await world.settle();
+    expect((await handle.get())?.data).toMatchObject({ tookMs: expect.any(Number), text: expect.any(String) });
+    const history = await host.exportWorkflow(handle.id);
+    expect(replay(history, timed(0))).toEqual([]);
+    // The time of a commit is a little later than that of its decision.
+    const late = history
+      .split("\n")
+      .map((line) => (line.startsWith("{") ? JSON.parse(line) : undefined))
+      .map((line) => (typeof line?.seq === "number" ? { ...line, at: line.at + 700 } : line))
+      .map((line) => (line === undefined ? "" : JSON.stringify(line)));
+    expect(replay(late.join("\n"), timed(0))).toEqual([]);
+    expect(replay(history, timed(10_000))).toHaveLength(1);
+  });
+});

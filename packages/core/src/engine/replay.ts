@@ -6,7 +6,7 @@ import { evolveTurn, initialState } from "./evolve.ts";
 import { isOpening, type ReadTurn } from "./failures.ts";
 import type { Input } from "./inputs.ts";
 import { candidatesFor } from "./replay-inputs.ts";
-import { sameEntry } from "./replay-compare.ts";
+import { differenceOf, shiftMs, shown, type EntryDifference } from "./replay-compare.ts";
 import type { WorkflowState } from "./state.ts";
 import { storeError } from "./stored-error.ts";
 
@@ -117,6 +117,8 @@ interface Attempted {
   readonly entries: readonly Entry[];
   /** How many entries from the beginning are those of the history. */
   readonly matched: number;
+  /** Where the next one is another. */
+  readonly difference?: EntryDifference | undefined;
   readonly error?: unknown;
 }
 
@@ -130,14 +132,24 @@ function attempt(
   // With jitter, a pause may have been anything from half of it on.
   const [least, most] = [0, 0.999_999].map((random) => decided(definition, before, inputs, context(now, random)));
   if (least === undefined || most === undefined || "error" in least) return { entries: [], matched: 0, ...least };
+  let shifted: readonly (readonly Entry[])[] | undefined;
+  const atOtherTimes = (): readonly (readonly Entry[])[] =>
+    (shifted ??= [shiftMs, -shiftMs].map((by) => {
+      const other = decided(definition, before, inputs, context(now + by, 0));
+      return "error" in other ? [] : other.entries;
+    }));
   let matched = 0;
-  for (const entry of turn.entries) {
-    const one = least.entries[matched];
-    const other = "error" in most ? undefined : most.entries[matched];
-    if (one === undefined || !sameEntry(entry, one, other ?? one)) break;
+  let found: EntryDifference | undefined;
+  for (const [number, entry] of turn.entries.entries()) {
+    const one = least.entries[number];
+    if (one === undefined) break;
+    const other = "error" in most ? undefined : most.entries[number];
+    const shiftedOnes = (): readonly unknown[] => atOtherTimes().map((entries) => entries[number]);
+    found = differenceOf(entry, { least: one, most: other ?? one, shifted: shiftedOnes });
+    if (found !== undefined) break;
     matched++;
   }
-  return { entries: least.entries, matched };
+  return { entries: least.entries, matched, difference: found };
 }
 
 function decided(
@@ -174,11 +186,15 @@ function difference(turn: TimedTurn, matched: number, attempted: Attempted): Rep
   const now = attempted.entries.slice(Math.min(matched, attempted.matched));
   const at = turn.entries[matched - 1] ?? recorded[0];
   const stepId = at !== undefined && "step" in at && at.step !== "" ? at.step : undefined;
-  return { seq: turn.seq, at: turn.at, stepId, recorded, now, reason: reasonOf(recorded[0], now[0], attempted.error) };
+  const found = attempted.matched === matched ? attempted.difference : undefined;
+  const reason =
+    attempted.error === undefined ? reasonOf(recorded[0], now[0], found) : storeError(attempted.error).message;
+  return { seq: turn.seq, at: turn.at, stepId, recorded, now, reason };
 }
 
-function reasonOf(recorded: Entry | undefined, now: Entry | undefined, error: unknown): string {
-  if (error !== undefined) return storeError(error).message;
+function reasonOf(recorded: Entry | undefined, now: Entry | undefined, found: EntryDifference | undefined): string {
+  if (found !== undefined && said(recorded) === said(now))
+    return `${said(recorded)}: \`${found.path}\` was ${shown(found.recorded)}, and is now ${shown(found.now)}`;
   return `then ${said(recorded)}, now ${said(now)}`;
 }
 

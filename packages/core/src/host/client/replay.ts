@@ -14,7 +14,7 @@ export interface ReplayFinding {
   readonly at: number;
   /** The step after whose end, failure or beginning the ways part; undefined: the start of the workflow. */
   readonly stepId: string | undefined;
-  /** In words: what came of it then, and what would now. */
+  /** In words: what came of it then, and what would now. Where only a value differs: its path, and both values, shortened. */
   readonly reason: string;
 }
 
@@ -22,9 +22,9 @@ export interface ReplayFinding {
  * Where a definition, such as a changed one that is not deployed yet, would go another way than a workflow went: decided anew from
  * what its steps gave then. No step runs, nothing is stored, and no host is needed; the definition's own functions are called.
  *
- * What only follows from a difference is not told again. Times are compared to within two seconds, since a history has the times
- * of commits; what people did (retries, migrations) is taken as it is. Throws where the file cannot be read, or is of another
- * definition.
+ * What only follows from a difference is not told again. A history has the times of commits, not of decisions: WFE's own times, and
+ * what a definition's functions make of `at.now`, are compared to within two seconds, and all other data exactly. What people did
+ * (retries, migrations) is taken as it is. Throws where the file cannot be read, or is of another definition.
  */
 export function replay(history: HistoryFile, definition: WorkflowDefinition): readonly ReplayFinding[] {
   const { header, turns } = readWorkflowFile(history);
