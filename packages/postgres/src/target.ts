@@ -46,6 +46,8 @@ export type PostgresSource = string | pg.Pool | Kysely<any>;
 
 /** How long a connection may take to open. */
 const connectTimeoutMs = 10_000;
+/** Of a pool of pg that does not say. */
+const defaultPoolSize = 10;
 /** What the pool of pg says when none was free in that time. */
 const timedOut = "timeout exceeded when trying to connect";
 
@@ -157,7 +159,7 @@ function poolTarget(pool: pg.Pool, options: pg.PoolConfig, ours: boolean): Targe
     name,
     connect,
     listen: connect,
-    size: pool.options.max,
+    size: pool.options.max || defaultPoolSize,
     lend: async () => {
       const client = await borrow();
       lent += 1;
