@@ -4,7 +4,7 @@ import type { Entry } from "./entries.ts";
 /** The history has the time of a commit, not of the decision: times that follow from it may differ by so much. */
 const toleranceMs = 2_000;
 /** What is made of the time of the decision is another at a time so far away. */
-export const shiftMs = 2 * toleranceMs + 321;
+export const shiftMs: number = 2 * toleranceMs + 321;
 
 /** The engine's fields that hold a time. */
 const times: ReadonlySet<string> = new Set([
