@@ -14,6 +14,20 @@ describe("records", () => {
     expect(decodeState(encodeState(initialState(), emptySummary())).state).toEqual(initialState());
   });
 
+  it("hold everything of a state in a checkpoint", () => {
+    const identity = { ...initialState().identity, id: "w", uid: "u", definitionId: "d" };
+    const turns: readonly Entry[][] = [
+      [{ kind: "workflow-started", identity, data: { n: 1 } }],
+      [{ kind: "taken-over" }],
+      [{ kind: "taken-over" }],
+      [{ kind: "run-alone" }],
+      [{ kind: "taken-over" }],
+    ];
+    const state = turns.reduce((before, each, seq) => evolveTurn(before, { seq, entries: each }), initialState());
+    expect(state.takeover).toEqual({ seq: 4, count: 3, alone: false, loneDeaths: 1 });
+    expect(decodeState(encodeState(state, emptySummary())).state).toEqual(state);
+  });
+
   it.each(["", "{", "[1]", "[null]", '["text"]', '[{"kind":5}]', '{"hello":"world"}', "null", '"text"'])(
     "are damaged where a turn is %j",
     (text) => {
