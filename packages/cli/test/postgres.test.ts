@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PostgresDatabase } from "../../../tests/services/postgres-database.ts";
 import { sharedPostgresIfAny } from "../../../tests/services/postgres.ts";
 import { Desk } from "./wfe.ts";
+
+// Processes take their time to come up, on a machine that has much to do.
+vi.setConfig({ testTimeout: 120_000 });
 
 const server = await sharedPostgresIfAny();
 
