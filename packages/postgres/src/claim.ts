@@ -56,9 +56,5 @@ export async function claim(
   if (claimed !== null && claimed.left !== null)
     hints.dueSince.claimed(definitions, since, claimed.left, clock.monotonic());
   cursor.from = claimed?.stopped ?? "";
-  return (claimed?.rows ?? []).map(({ headSeq, orphaned, place: _place, bytes: _bytes, ...stored }) => ({
-    row: rowOf(stored),
-    headSeq,
-    orphaned,
-  }));
+  return (claimed?.rows ?? []).map(({ headSeq, orphaned, ...stored }) => ({ row: rowOf(stored), headSeq, orphaned }));
 }

@@ -14,6 +14,9 @@ import { jsonOf } from "./store.ts";
 import type { Querier, Row } from "./target.ts";
 import { checkName, checkText } from "./text.ts";
 
+/** How long the texts of one flush may be in all: a message to the server has less than 1 GB, and quotes take twice their room. */
+const mostText = 32 * 1024 * 1024;
+
 /** What `wfe_commit` gives. */
 interface Committed {
   readonly now: number;
@@ -61,28 +64,45 @@ export async function commitTurns(open: Open, turns: readonly TurnCommit[]): Pro
       if (error !== undefined) refused.set(turn, { outcome: "failed", error });
       return error === undefined;
     });
-    const stored = sound.length === 0 ? [] : await commitFlush(open, sound, lockMs);
+    let stored: CommitResult[] = [];
+    try {
+      if (sound.length > 0) stored = await commitFlush(open, sound, lockMs);
+    } catch (error) {
+      throw results.length > 0 ? partlyApplied(error, open) : error;
+    }
     let next = 0;
     for (const turn of flush) results.push(refused.get(turn) ?? (stored[next++] as CommitResult));
   }
   return results;
 }
 
-/** Turns of different workflows that follow one another in the list; mostly all of it. */
+/** Turns of different workflows that follow one another in the list, and not too much in all; mostly all of it. */
 function inFlushes(turns: readonly TurnCommit[]): TurnCommit[][] {
   const flushes: TurnCommit[][] = [];
   let runs = new Set<Run>();
+  let length = 0;
   for (const turn of turns) {
     const flush = flushes.at(-1);
-    if (flush === undefined || runs.has(turn.run)) {
+    length += lengthOf(turn);
+    if (flush === undefined || runs.has(turn.run) || length > mostText) {
       flushes.push([turn]);
       runs = new Set([turn.run]);
+      length = lengthOf(turn);
     } else {
       flush.push(turn);
       runs.add(turn.run);
     }
   }
   return flushes;
+}
+
+/** Of what may be long. */
+function lengthOf({ entriesText, checkpoint, row, create, deliver }: TurnCommit): number {
+  let length = entriesText.length + (checkpoint?.stateText.length ?? 0);
+  length += (row?.resultText?.length ?? 0) + (row?.errorText?.length ?? 0);
+  for (const { startText } of create ?? []) length += startText.length;
+  for (const { bodyText } of deliver ?? []) length += bodyText.length;
+  return length;
 }
 
 /** One round trip where nothing is wrong. What one turn has done wrong is found out by asking for each alone. */

@@ -104,7 +104,6 @@ export async function pull({ store }: Open, requests: readonly PullRequest[]): P
   }));
 }
 
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- what it holds is known where the SQL stands
 function ofKind<Value>(rows: readonly Row[], wanted: string): Value[] {
   return rows.flatMap(({ kind, json }) => (kind === wanted ? [JSON.parse(String(json)) as Value] : []));
 }

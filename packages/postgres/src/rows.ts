@@ -31,9 +31,6 @@ export interface StoredRow {
 export interface ClaimedRow extends StoredRow {
   readonly headSeq: number;
   readonly orphaned: boolean;
-  /** Its place in the claim, and the size of the texts up to it. */
-  readonly place: number;
-  readonly bytes: number;
 }
 
 /** What a `StoredRow` is made of, out of `w` and these joins. */

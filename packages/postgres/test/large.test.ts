@@ -9,7 +9,7 @@ const mebi = 1024 * 1024;
 /** Of JSON as it is stored, in which each quote takes another character on the wire. */
 const blob = JSON.stringify({ blob: "x".repeat(mebi) });
 
-describe.skipIf(server === undefined)("much data", () => {
+describe.skipIf(server === undefined)("much data", { timeout: 120_000 }, () => {
   it("is claimed a part at a time, the rest as if nobody had asked", async () => {
     const { store, schema } = await opened();
     const runs = await large(store, schema, 12, 6, ({ n }) => ({ priority: n === 5 ? 9 : 0 }));

@@ -5,7 +5,7 @@ const pointMs = 60_000;
 
 /** Of the texts that one claim gives; the first workflow is given whatever it has. What is more stays due. */
 const mostBytes = 32 * 1024 * 1024;
-const fits = `place = 1 OR bytes <= ${mostBytes}`;
+const bytes = "octet_length(s.text) + coalesce(octet_length(e.result), 0) + coalesce(octet_length(e.error), 0)";
 
 const isDue = "owner IS NULL AND due_at IS NOT NULL AND due_at <= v_now";
 const isFree = "owner IS NULL AND due_at IS NOT NULL AND due_at >= p_since";
@@ -26,12 +26,13 @@ const ranked = (candidates: string): string => `
  * however many wait behind them. Of more lanes than `p_lanes` some are looked at, from the namespace `p_from` on.
  *
  * `p_since`: nothing is looked for that was due before. Gives `{rows, stopped, left}`: the namespace at which the next claim should
- * go on, or null; the time before which nothing is left that is due, or null where `p_runs` were asked for or
- * something was left for its size.
+ * go on, or null; the time before which nothing is left that is due, or null where `p_runs` were asked for
+ * or something was left for its size.
  */
 export const claim: string = `
 CREATE FUNCTION $s.wfe_claim(p_now bigint, p_lock_ms integer, p_lease text, p_limit integer, p_ids text[], p_versions bigint[],
-  p_format integer, p_runs bigint[], p_lanes integer, p_from text, p_since bigint, p_store text) RETURNS json LANGUAGE plpgsql $plans AS $body$
+  p_format integer, p_runs bigint[], p_lanes integer, p_from text, p_since bigint, p_store text)
+RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint := $s.wfe_now(p_now);
   v_definitions bigint[];
@@ -42,7 +43,6 @@ DECLARE
   v_dues bigint[] := '{}';
   v_some bigint[];
   v_some_dues bigint[];
-  v_rows json;
   v_over bigint[];
   v_depth integer;
   v_found bigint;
@@ -119,22 +119,28 @@ BEGIN
       v_dues := v_dues || v_some_dues;
     END IF;
   END IF;
-  -- Lengths are known without reading the texts, which are read of those alone that are given.
-  SELECT json_agg(claimed) FILTER (WHERE ${fits}), array_agg(run) FILTER (WHERE NOT (${fits})) INTO v_rows, v_over FROM (
-    SELECT ${selectClaimed}, taken.place,
-      sum(octet_length(s.text) + coalesce(octet_length(e.result), 0) + coalesce(octet_length(e.error), 0))
-        OVER (ORDER BY taken.place ROWS UNBOUNDED PRECEDING) AS bytes
-    FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
-    ${rowJoins} ORDER BY taken.place
-  ) claimed;
-  IF v_over IS NOT NULL THEN
+  -- Lengths are known without reading the texts.
+  IF cardinality(v_taken) > 1 AND (
+    SELECT sum(${bytes}) FROM $s.wfe_starts s LEFT JOIN $s.wfe_ends e ON e.run = s.run WHERE s.run = ANY (v_taken)
+  ) > ${mostBytes} THEN
+    SELECT array_agg(run) FILTER (WHERE place > 1 AND bytes > ${mostBytes}) INTO v_over FROM (
+      SELECT taken.run, taken.place, sum(${bytes}) OVER (ORDER BY taken.place) AS bytes
+      FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_starts s ON s.run = taken.run
+      LEFT JOIN $s.wfe_ends e ON e.run = taken.run
+    ) sized;
     -- As if nobody had asked for them: what a claim does nobody has seen yet.
     UPDATE $s.wfe_workflows w SET owner = NULL, claim = w.claim - 1, due_at = t.due
     FROM unnest(v_taken, v_dues) AS t (run, due) WHERE w.run = t.run AND w.run = ANY (v_over);
+    v_taken := v_taken[1 : cardinality(v_taken) - cardinality(v_over)];
     v_left := NULL;
     v_stopped := p_from;
   END IF;
-  RETURN json_build_object('stopped', v_stopped, 'left', v_left, 'rows', v_rows);
+  RETURN json_build_object('stopped', v_stopped, 'left', v_left, 'rows', (
+    SELECT json_agg(claimed) FROM (
+      SELECT ${selectClaimed} FROM unnest(v_taken) WITH ORDINALITY AS taken (run, place) JOIN $s.wfe_workflows w ON w.run = taken.run
+      ${rowJoins} ORDER BY taken.place
+    ) claimed
+  ));
 END
 $body$`;
 
