@@ -92,6 +92,8 @@ export async function auditOf(
 
   const attempts = readAttempts(store.path("attempts.log"));
   const keys = keysOf(attempts);
+  // Without their notes nothing is shown of keys and repetitions.
+  if (acknowledged.length > 0 && attempts.length === 0) damaged.push("no body has noted that it began");
   doubled.push(...keys.problems);
   damaged.push(...(await store.damage()), ...(await leftOvers(store)));
   return {

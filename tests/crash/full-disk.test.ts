@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WorkflowHost } from "@wfe/core";
@@ -7,7 +7,7 @@ import { sqlite } from "@wfe/sqlite";
 import { expect, it } from "vitest";
 import { pause, until } from "../processes/support/until.ts";
 import { type Acknowledged, auditOf } from "./audit.ts";
-import { kindNames, mixOf, ticked } from "./mix.ts";
+import { type Attempt, kindNames, mixOf, ticked } from "./mix.ts";
 import { randomOf } from "./random.ts";
 import { CrashStore } from "./stores/crash-store.ts";
 import { sqliteKind } from "./stores/sqlite-kind.ts";
@@ -58,8 +58,11 @@ it.skipIf(disk === undefined)(
     const file = await sqliteKind.create(directory);
     await using store = await CrashStore.at(`sqlite:${file}`, directory);
     const random = randomOf(1);
+    // What bodies note finds no room on this disk either: it is kept elsewhere until there is some.
+    const attempts: Attempt[] = [];
     const kinds = mixOf({
       store: store.spec,
+      noted: (attempt) => attempts.push(attempt),
       publish: (name, key, payload, id) => host.publishEvent(name, key, payload, { id }),
     });
     const workflows = [...kindNames, "child"].map((name) => kinds[name]!.definition);
@@ -97,6 +100,7 @@ it.skipIf(disk === undefined)(
       async () => (await host.countWorkflows(unfinished)) === 0,
     );
     await host.stop();
+    writeFileSync(store.path("attempts.log"), attempts.map((attempt) => `${JSON.stringify(attempt)}\n`).join(""));
 
     await using reader = new WorkflowHost({ providers: [sqlite(file)], workflows, log: silent });
     const { lost, doubled, stuck, damaged } = await auditOf(store, reader, starts);

@@ -149,11 +149,11 @@ export class Bodies {
           ? "which is over"
           : `and the journal has it ${pointer.crashed ? "crashed" : pointer.status}, at attempt ${pointer.attempt}`,
       );
+    // Rolled back, as where the lease is in doubt, a transactional step has not even half happened.
+    if (transactionOf(ctx) !== undefined) return;
     const before = this.#begun.get(pointer);
     const { faults } = process;
-    // Rolled back, a transactional step has not half happened.
-    if (pointer.begun && before !== undefined && transactionOf(ctx) === undefined)
-      return fail("as it has before, and its `onCrash` was not asked");
+    if (pointer.begun && before !== undefined) return fail("as it has before, and its `onCrash` was not asked");
     if (before?.process === process && before.lease === lease && before.faults === faults && !before.signal.aborted)
       return fail("as it has before, and nothing has become of that");
     this.#begun.set(pointer, { process, lease, faults, signal });
