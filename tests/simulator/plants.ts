@@ -80,8 +80,8 @@ export const plants: readonly Plant[] = [
     name: "acknowledges an event before it is stored",
     file: "host/client/store-calls.ts",
     edits: one(
-      `return this.persistently(() => this.#events.add(event));`,
-      `void this.persistently(() => this.#events.add(event)).catch(() => {});
+      `return this.#send(this.#events, (events) => events.add(event));`,
+      `void this.#send(this.#events, (events) => events.add(event)).catch(() => {});
     return Promise.resolve({ number: null, duplicate: false });`,
     ),
   },
@@ -89,18 +89,18 @@ export const plants: readonly Plant[] = [
     name: "repeats a publish under a new id",
     file: "host/client/store-calls.ts",
     edits: one(
-      `return this.persistently(() => this.#events.add(event));`,
+      `return this.#send(this.#events, (events) => events.add(event));`,
       `let tries = 0;
-    return this.persistently(() => this.#events.add({ ...event, eventId: event.eventId + "+".repeat(tries++) }));`,
+    return this.#send(this.#events, (events) => events.add({ ...event, eventId: event.eventId + "+".repeat(tries++) }));`,
     ),
   },
   {
     name: "repeats a call under a new id",
     file: "host/client/store-calls.ts",
     edits: one(
-      `return this.persistently(() => this.#deliveries.add(delivery));`,
+      `return this.#send(this.#deliveries, (deliveries) => deliveries.add(delivery));`,
       `let tries = 0;
-    return this.persistently(() => this.#deliveries.add({ ...delivery, deliveryId: delivery.deliveryId + "+".repeat(tries++) }));`,
+    return this.#send(this.#deliveries, (deliveries) => deliveries.add({ ...delivery, deliveryId: delivery.deliveryId + "+".repeat(tries++) }));`,
     ),
   },
   {
