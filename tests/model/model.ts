@@ -210,6 +210,8 @@ export class Model {
     if (this.phase !== "suspended") return false;
     this.#take(() => {
       this.#activate(order);
+      this.#drain();
+      this.#judgeCrashed(order);
     }, order);
     return true;
   }
@@ -255,11 +257,17 @@ export class Model {
 
   /** The host died: bodies may have been running, and those that had begun ask their `onCrash`. */
   crash(order: Order): void {
+    const mayJudge = (frame: Frame): boolean => frame.begun && (frame.node.onCrash ?? "retry") !== "retry";
+    if (this.phase === "suspended") {
+      // They are judged when it is resumed.
+      for (const { frame } of this.#waits("body").filter(({ frame }) => mayJudge(frame)))
+        Object.assign(frame, { crashed: true, begun: false });
+    }
     if (this.phase !== "active") return;
     this.#take(() => {
       const running = this.#sorted(this.#waits("body"), order);
       for (const { frame } of running) {
-        frame.crashed = frame.begun && (frame.node.onCrash ?? "retry") !== "retry";
+        frame.crashed = mayJudge(frame);
         frame.begun = false;
         if (!frame.crashed) frame.attempt++;
       }

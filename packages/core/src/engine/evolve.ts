@@ -625,10 +625,12 @@ function takeOver(draft: Draft, seq: number): void {
           loneDeaths: before.loneDeaths + (before.alone ? 1 : 0),
         }
       : { seq, count: 1, alone: false, loneDeaths: 0 };
-  if (draft.phase !== "active") return;
+  if (draft.phase !== "active" && draft.phase !== "suspended") return;
+  // Where it is suspended, only what had begun before may have been running.
+  const possibly = [...draft.pointers.values()].filter(({ begun }) => begun || draft.phase === "active");
   possiblyAttempted(
     draft,
-    [...draft.pointers.values()].map((pointer) => pointer.id),
+    possibly.map(({ id }) => id),
   );
 }
 

@@ -17,11 +17,14 @@ export class Inspection {
   readonly #audit: StoreAudit;
   readonly #store: PersistenceProvider;
   readonly #verdict: Verdict;
+  readonly #setBackMs: () => number;
 
-  constructor(audit: StoreAudit, store: PersistenceProvider, verdict: Verdict) {
+  /** `setBackMs`: how far the store's clock has been set back: what is due since before that is due later by it. */
+  constructor(audit: StoreAudit, store: PersistenceProvider, verdict: Verdict, setBackMs: () => number) {
     this.#audit = audit;
     this.#store = store;
     this.#verdict = verdict;
+    this.#setBackMs = setBackMs;
   }
 
   /** Any moment between two calls of the store will do: what is owed to a resting workflow is in its row already. */
@@ -33,7 +36,7 @@ export class Inspection {
     for (const row of rows) {
       if (row.owner !== null) continue;
       this.#asTheJournalSays(row);
-      if (row.dueAt === null || row.dueAt > now) await this.#reason(row, wakesOthers);
+      if (row.dueAt === null || row.dueAt > now + this.#setBackMs()) await this.#reason(row, wakesOthers);
     }
   }
 

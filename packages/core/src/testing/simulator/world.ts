@@ -59,6 +59,7 @@ export class World {
   readonly #random: Dice;
   readonly #ending: Ending;
   #storeOffsetMs = 0;
+  #storeSetBackMs = 0;
   #storeHasJumped = false;
   #lives = 0;
   #pending: Disaster[];
@@ -121,7 +122,7 @@ export class World {
       client: () => this.client,
       tell,
     });
-    this.inspection = new Inspection(this.audit, this.audit.persistence, verdict);
+    this.inspection = new Inspection(this.audit, this.audit.persistence, verdict, () => this.#storeSetBackMs);
     this.#ending = new Ending(this);
     this.client = this.#process("client", 0, { concurrency: 1, runs: false });
     this.#pending = this.plan.disasters.filter(({ n }) => !without.has(`disaster:${n}`));
@@ -290,6 +291,7 @@ export class World {
     const process = this.processes[disaster.host];
     if (disaster.kind === "store-clock-jump") {
       this.#storeOffsetMs += disaster.byMs;
+      this.#storeSetBackMs += Math.max(0, -disaster.byMs);
       this.#storeHasJumped = true;
     } else if (process === undefined || !process.alive) return;
     else this.#strikeProcess(disaster, process);
