@@ -1,5 +1,4 @@
 import { copy, diffPatch, sizeOf } from "../codec/index.ts";
-import type { WorkflowDefinition } from "../definition/definition.ts";
 import { WfeError } from "../errors.ts";
 import { completeNode, failNode, openNode } from "./flow.ts";
 import { indexesAround, isInItem, pointersAround } from "./failures.ts";
@@ -17,6 +16,7 @@ import { openItemScope } from "./set-item.ts";
 import { Turn } from "./turn.ts";
 import { isUndoing, retryUndo, stoppedError } from "./undo.ts";
 import { isFinal } from "./work.ts";
+import { stepNamed } from "./step-named.ts";
 
 /** A delivery is read: it is applied, or refused with a reason, and either is on record. */
 export function decideDelivery(turn: Turn, input: DeliveryInput): void {
@@ -133,13 +133,6 @@ function itemRefusal(
   return sizeOf(delivery.item) > context.limits.valueBytes
     ? `the item is larger than a value may be, ${context.limits.valueBytes} bytes`
     : undefined;
-}
-
-/** The full id of a step that is named by its id, or by the last part of it. */
-export function stepNamed({ index }: WorkflowDefinition, name: string): string | undefined {
-  if (index.places.has(name)) return name;
-  const matches = [...index.places.keys()].filter((id) => id.endsWith(`/${name}`));
-  return matches.length === 1 ? matches[0] : undefined;
 }
 
 function refusedBase(base: RetryBase | { readonly refused: string } | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import type { WorkflowDefinition } from "../definition/definition.ts";
 import { isInItem, type JournalFacts, type Opened, type Position, type ReadTurn } from "./failures.ts";
 import { executionId } from "./state.ts";
+import { stepNamed } from "./step-named.ts";
 
 /** Which executions are to run again. Default: what the workflow failed of, or what an error has suspended. */
 export interface RetryTarget {
@@ -22,7 +23,7 @@ export function choose(
   { from, item = [], execution }: RetryTarget,
 ): readonly Opened[] | Refused | undefined {
   if (from === undefined && item.length === 0 && execution === undefined) return undefined;
-  const step = from === undefined ? undefined : resolveStep(definition, from);
+  const step = from === undefined ? undefined : stepNamed(definition, from);
   if (from !== undefined && step === undefined) return { refused: `the definition has no step \`${from}\`` };
   const matches = [...facts.opened.values()].filter(
     (one) =>
@@ -148,11 +149,4 @@ function hookAround(
     if (place.slot === "onFailure" || place.slot === "ensure" || place.slot === "compensation")
       return { slot: place.slot, of: place.owner };
   return undefined;
-}
-
-/** A step by its id, or by the last part of it where that names one alone. */
-function resolveStep(definition: WorkflowDefinition, name: string): string | undefined {
-  if (definition.index.places.has(name)) return name;
-  const matches = [...definition.index.places.keys()].filter((id) => id.endsWith(`/${name}`));
-  return matches.length === 1 ? matches[0] : undefined;
 }

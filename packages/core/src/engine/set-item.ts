@@ -1,10 +1,10 @@
 import type { WorkflowDefinition } from "../definition/definition.ts";
-import { stepNamed } from "./control.ts";
 import { indexesAround, isInItem, readFacts, type JournalFacts, type ReadTurn } from "./failures.ts";
 import type { Delivery } from "./inputs.ts";
 import { itemsTaken } from "./items-taken.ts";
 import { liveAfterRetry } from "./retry-base.ts";
 import type { WorkflowState } from "./state.ts";
+import { stepNamed } from "./step-named.ts";
 
 type SetItem = Extract<Delivery, { kind: "set-item" }>;
 type Live = Pick<WorkflowState, "pointers" | "branches">;

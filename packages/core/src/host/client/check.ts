@@ -1,15 +1,14 @@
 import type { WorkflowDefinition } from "../../definition/definition.ts";
 import { problemOf } from "../../engine/migrate.ts";
 import type { ReadTurn } from "../../engine/failures.ts";
-import { decodeEntries } from "../../engine/index.ts";
 import { lacksCompensation, mayLackCompensation } from "../../engine/owed-undoing.ts";
 import { InvalidOptionError, WfeError } from "../../errors.ts";
-import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
-import type { Run, WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
+import type { WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { foldNow } from "./fold.ts";
 import { checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
 import { storedFilter } from "./list.ts";
+import { turnsUpTo } from "./turns-up-to.ts";
 
 export interface CheckOptions {
   /** The new ids of steps that are called otherwise, as `migrateWorkflow` takes them. */
@@ -40,7 +39,6 @@ export interface StrandedWorkflow {
 
 const live: readonly WorkflowStatus[] = ["runnable", "waiting", "suspended"];
 const pageSize = 200;
-const turnsPerRead = 500;
 
 /**
  * Which live workflows could not go on with these definitions: those of their versions as they are, those of other versions after a
@@ -124,7 +122,7 @@ async function problemsOf(
         reason = lacksCompensation(
           target,
           state,
-          await (journal ??= journalOf(persistence, row.run, state.seq)),
+          await (journal ??= turnsUpTo(persistence, row.run, state.seq)),
           steps,
         );
       if (reason !== undefined) problems.push({ toVersion: target.version, reason });
@@ -136,16 +134,4 @@ async function problemsOf(
       return versions.map(({ version }) => ({ toVersion: version, reason: error.message }));
     throw error;
   }
-}
-
-async function journalOf(persistence: PersistenceProvider, run: Run, to: number): Promise<readonly ReadTurn[]> {
-  const journal: ReadTurn[] = [];
-  for (let from = 0; from <= to;) {
-    const turns = await persistence.turns(run, { from, to, limit: turnsPerRead });
-    const last = turns.at(-1);
-    if (last === undefined) break;
-    for (const { seq, entriesText } of turns) journal.push({ seq, entries: decodeEntries(entriesText) });
-    from = last.seq + 1;
-  }
-  return journal;
 }

@@ -1,20 +1,11 @@
-import {
-  decodeEntries,
-  encodeEntries,
-  evolveTurn,
-  forkState,
-  initialState,
-  type Entry,
-  type WorkflowIdentity,
-} from "../../engine/index.ts";
+import { encodeEntries, evolveTurn, forkState, initialState, type WorkflowIdentity } from "../../engine/index.ts";
 import { InvalidOptionError, RefusedError, WorkflowIdConflictError, WorkflowNotFoundError } from "../../errors.ts";
-import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
-import type { Run } from "../../providers/records.ts";
 import { decodeStartRecord, encodeStartRecord } from "../core/start-record.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
 import { checkId } from "./names.ts";
 import type { WorkflowKey } from "./workflow-end.ts";
+import { turnsUpTo } from "./turns-up-to.ts";
 
 /** Options of a fork. */
 export interface ForkOptions {
@@ -23,8 +14,6 @@ export interface ForkOptions {
   /** The id of the new workflow. Default: a random one. */
   readonly id?: string;
 }
-
-const turnsPerRead = 500;
 
 /** Stores a new workflow that goes on from a past point of another one; gives its id. The first turn is stored with it. */
 export async function fork(
@@ -95,18 +84,4 @@ export async function fork(
   }
   shared.wake([created.run]);
   return id;
-}
-
-async function turnsUpTo(
-  persistence: PersistenceProvider,
-  run: Run,
-  at: number,
-): Promise<readonly { readonly seq: number; readonly entries: readonly Entry[] }[]> {
-  const turns: { readonly seq: number; readonly entries: readonly Entry[] }[] = [];
-  for (;;) {
-    const from = (turns.at(-1)?.seq ?? -1) + 1;
-    const read = await persistence.turns(run, { from, to: at, limit: turnsPerRead });
-    for (const { seq, entriesText } of read) turns.push({ seq, entries: decodeEntries(entriesText) });
-    if (read.length === 0 || turns.at(-1)?.seq === at) return turns;
-  }
 }
