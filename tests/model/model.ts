@@ -210,8 +210,6 @@ export class Model {
     if (this.phase !== "suspended") return false;
     this.#take(() => {
       this.#activate(order);
-      this.#drain();
-      this.#judgeCrashed(order);
     }, order);
     return true;
   }
@@ -241,8 +239,6 @@ export class Model {
       }
       this.#activate(order);
       this.#resume(stuck.task, (gen) => gen.next());
-      this.#drain();
-      this.#judgeCrashed(order);
     }, order);
     return true;
   }
@@ -991,10 +987,11 @@ export class Model {
     if (!this.#over) this.#activate(new Map());
   }
 
-  /** What was held by an error begins again, with a new count of retries. */
+  /** What was held by an error begins again, with a new count of retries; what crashed in the meantime asks its `onCrash`. */
   #activate(order: Order): void {
     this.phase = "active";
     this.error = null;
+    this.#after.push(() => this.#judgeCrashed(order));
     const held = this.#sorted(this.#waits("held"), order);
     for (const { task } of this.#waits("paused")) this.#after.push(() => this.#resume(task, (gen) => gen.next()));
     for (const { frame } of held) {
