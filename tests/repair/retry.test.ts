@@ -42,6 +42,49 @@ describe.each(stores)("what failed is retried, and nothing else, on $name", (sto
     expect(await handle.result()).toMatchObject({ parcels: ["packed a", "packed b", "packed c", "packed d"] });
   });
 
+  it("gives a step that was done after the failure, in what ended with it, a new key when it runs again", async () => {
+    await using world = new World(store);
+    let broken = true;
+    const keys: string[] = [];
+    const tidying = Promise.withResolvers<void>();
+    const failed = Promise.withResolvers<void>();
+    const definition = workflow()
+      .parallel((p) =>
+        p
+          .branch((b) =>
+            b
+              .then(() => {
+                throw new Error("no label");
+              })
+              .onFailure((c) =>
+                c.then(async (_, ctx) => {
+                  keys.push(ctx.idempotencyKey);
+                  tidying.resolve();
+                  await failed.promise;
+                }),
+              )
+              .onError("ignore"),
+          )
+          .branch((b) =>
+            b.then(async () => {
+              await tidying.promise;
+              if (broken) throw new Error("no van");
+            }),
+          ),
+      )
+      .build("w", 1);
+    const host = await world.start([definition]);
+    const handle = await host.startWorkflow(definition, {});
+    host.on("step.failed", ({ error }) => (error?.message === "no van" ? failed.resolve() : undefined));
+    expect((await world.ended(handle)).status).toBe("failed");
+    expect(keys.length).toBe(1);
+    broken = false;
+    await (await host.retryWorkflow(handle.id)).applied();
+    expect((await world.ended(handle)).status).toBe("completed");
+    expect(keys.length).toBe(2);
+    expect(keys[1]).not.toBe(keys[0]);
+  });
+
   it("retries all that failed at once", async () => {
     await using world = new World(store);
     const { ran } = recorder();

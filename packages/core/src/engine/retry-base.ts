@@ -219,7 +219,8 @@ function baseOf(
 ): RetryBase | Refused {
   const cuts = notBefore(facts, planned);
   const unwound = unwindTo(turns, cuts);
-  const renewed = new Set(cuts.flatMap((cut) => (cut.renew ? [...(unwound.cut.get(cut.pointer) ?? [])] : [])));
+  const cutAnew = cuts.flatMap((cut) => (cut.renew ? [...(unwound.cut.get(cut.pointer) ?? [])] : []));
+  const renewed = new Set([...cutAnew, ...unwound.redone]);
   const { state: unwoundState, renamed } = renumber(unwound.state, renewed);
   const reopened = cuts.flatMap(({ reopens }) => (reopens === undefined ? [] : [renamed(reopens)]));
   const state = reopened.reduce(closed, unwoundState);

@@ -19,6 +19,8 @@ export interface Unwound {
   readonly frozen: ReadonlySet<number>;
   /** By the pointer of its cut, what stood there then. */
   readonly cut: ReadonlyMap<number, ReadonlySet<number>>;
+  /** Of what stands still, the steps that have given a result since, which does not count: they run as new executions. */
+  readonly redone: ReadonlySet<number>;
   /** By branch: the step that stood on it last. */
   readonly last: ReadonlyMap<number, string>;
   /** Whether somebody has set data or items since the first cut. */
@@ -53,6 +55,7 @@ class Unwinding {
   /** The containers around what stands still. */
   readonly #around: Set<number> = new Set();
   readonly #cut: Map<number, ReadonlySet<number>> = new Map();
+  readonly #redone: Set<number> = new Set();
   readonly #last: Map<number, string> = new Map();
   readonly #withheld: Map<number, ReadonlySet<string>> = new Map();
   #corrected = false;
@@ -62,8 +65,14 @@ class Unwinding {
   result(): Unwound {
     // Ids are never given again, those of what has not happened neither.
     this.#draft.nextId = this.#real.nextId;
-    const last = this.#last;
-    return { state: this.#draft.done(), frozen: this.#frozen, cut: this.#cut, last, corrected: this.#corrected };
+    return {
+      state: this.#draft.done(),
+      frozen: this.#frozen,
+      cut: this.#cut,
+      redone: this.#redone,
+      last: this.#last,
+      corrected: this.#corrected,
+    };
   }
 
   cut({ pointer, withhold }: Cut): void {
@@ -120,6 +129,7 @@ class Unwinding {
           return this.#apply(entry, address);
         }
         if ("undo" in entry && entry.undo !== undefined) this.#notUndoable(entry.undo.saga, address);
+        if (entry.kind === "step-completed" && this.#isLiveStep(entry.pointer)) this.#redone.add(entry.pointer);
     }
   }
 
@@ -174,6 +184,11 @@ class Unwinding {
     const withheld = this.#withheld.get(pointer);
     if (withheld === undefined) return open;
     return open.filter(({ slot }) => !slot.startsWith("vertex:") || !withheld.has(slot.slice("vertex:".length)));
+  }
+
+  /** Containers and children are known by their ids to what belongs to them, and keep these. */
+  #isLiveStep(pointer: number): boolean {
+    return this.#draft.pointers.get(pointer)?.kind === "step";
   }
 
   /** An event that was read is not read again: by the line that read it, or the nearest one around it that is there. */

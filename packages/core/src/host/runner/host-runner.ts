@@ -147,8 +147,12 @@ export class HostRunner implements Runner {
     const lease = this.#lease.lease?.id;
     this.#offers.taken(claimed.map(({ row }) => row.run));
     for (const one of claimed) {
+      const { run, owner, claim } = one.row;
       // Claimed under a lease that has died since: it is for whoever takes over from it.
-      if (one.row.owner === lease) this.#bring({ kind: "claimed", claimed: one });
+      if (owner !== lease) continue;
+      // Where the answer was slow, the heartbeat has found it as a stray, and it is under way.
+      const inHand = this.#hand.get(run);
+      if (inHand === undefined || inHand.claim < claim) this.#bring({ kind: "claimed", claimed: one });
     }
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { WorkflowDefinition } from "../../../src/definition/definition.ts";
-import { CorruptedRecordError, type PersistenceProvider } from "../../../src/providers/index.ts";
+import { type Clock, CorruptedRecordError, type PersistenceProvider } from "../../../src/providers/index.ts";
 import { memory, TestClock } from "../../../src/testing/index.ts";
 import { define, delay, parallel, step, wait } from "./definitions.ts";
 import { faulty, type Fault } from "./faulty.ts";
@@ -170,6 +170,52 @@ describe("a store that fails", () => {
     await clock.advance("10s");
     expect(await handle.result()).toMatchObject({ c: "end" });
     expect(runs).toEqual(["a", "b", "c"]);
+  });
+
+  it("runs once what the heartbeat has found where a claim's answer was slow", async () => {
+    const inner = memory();
+    let release: (() => void) | undefined;
+    let isSlow = false;
+    const claim: PersistenceProvider["claim"] = async (request) => {
+      const claimed = await inner.persistence!.claim(request);
+      if (isSlow && claimed.length > 0) await new Promise<void>((resolve) => (release = resolve));
+      return claimed;
+    };
+    const runs: string[] = [];
+    let end = (): void => {};
+    const definition = define("long", [
+      step("a", () => new Promise<string>((resolve) => (runs.push("a"), (end = () => resolve("end"))))),
+    ]);
+    const clock = new TestClock();
+    // Work that is not over must not keep the time from passing here.
+    const hostClock: Clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      yield: () => clock.yield(),
+      setTimer: (delayMs, callback, options) => clock.setTimer(delayMs, callback, options),
+      track: (work) => work,
+    };
+    const store = { ...inner, persistence: { ...inner.persistence!, claim } };
+    const { host } = await hostOf([definition], { store, clock, hostClock });
+    const pass = async (): Promise<void> => {
+      for (let times = 0; times < 100; times += 1) {
+        await clock.advance("100ms");
+        await new Promise(setImmediate);
+      }
+    };
+    isSlow = true;
+    const handle = await host.startWorkflow(definition, {});
+    await pass();
+    expect(runs).toEqual(["a"]);
+    release?.();
+    await pass();
+    expect(runs).toEqual(["a"]);
+    isSlow = false;
+    end();
+    await pass();
+    expect(await handle.result()).toEqual({ a: "end" });
+    const { items } = await host.history(handle.id, { limit: 500 });
+    expect(items.filter(({ kind }) => kind === "step-completed").length).toBe(1);
   });
 
   it("hears of a suspension while a body runs when every hint is lost", async () => {
