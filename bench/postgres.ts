@@ -59,7 +59,11 @@ async function runEngine(url: string, schema: string, search: boolean): Promise<
   });
   await host.start();
   const runAll = async (prefix: string, count: number): Promise<void> => {
-    const starts = Array.from({ length: count }, (_, n) => ({ definition, data: {}, options: { id: `${prefix}-${n}` } }));
+    const starts = Array.from({ length: count }, (_, n) => ({
+      definition,
+      data: {},
+      options: { id: `${prefix}-${n}` },
+    }));
     const halves = [starts.slice(0, count / 2), starts.slice(count / 2)];
     const handles = await Promise.all(halves.map((half) => host.startWorkflows(half)));
     await Promise.all(handles.flat().map((handle) => handle.result()));

@@ -1,10 +1,11 @@
 import type { WorkflowFilter, WorkflowRow } from "@wfe/core/providers";
-import { listGroups, pageOf, queryBuilder, type WorkflowList, workflowList } from "@wfe/sql";
+import { type ListGroup, listGroups, pageOf, queryBuilder, type WorkflowList, workflowList } from "@wfe/sql";
 import { type CompiledQuery, sql } from "kysely";
 import { arrayOf } from "./arrays.ts";
 import { findRows } from "./persistence.ts";
 import type { Open } from "./postgres.ts";
 import { rowOf } from "./rows.ts";
+import type { Row } from "./target.ts";
 
 interface Page {
   readonly limit: number;
@@ -21,11 +22,13 @@ export async function listWorkflows(
   const definitions = await definitionsOf(open, filter);
   if (definitions.length === 0) return { items: [] };
   const wide = { ...page, limit: page.limit + 1 };
-  const queries =
+  const found =
     filter.tag === undefined
-      ? listGroups(filter, definitions).map((group) => list.rows(group, wide))
-      : [list.taggedRows(definitions, wide)];
-  const found = (await Promise.all(queries.map((query) => run(open, query)))).flat();
+      ? await ofGroups(open, filter, definitions, (group) => list.rows(group, wide), {
+          select: "found.run::text AS run, found.created_at::text AS created_at",
+          of: `ORDER BY found.created_at DESC, found.run DESC LIMIT ${wide.limit}`,
+        })
+      : await run(open, list.taggedRows(definitions, wide));
   const { runs, cursor } = pageOf(
     found.map((row) => ({ run: Number(row["run"]), created_at: Number(row["created_at"]) })),
     page.limit,
@@ -41,12 +44,30 @@ export async function countWorkflows(open: Open, filter: WorkflowFilter): Promis
   const list = listOf(open, filter);
   const definitions = await definitionsOf(open, filter);
   if (definitions.length === 0) return 0;
-  const queries =
+  const counts =
     filter.tag === undefined
-      ? listGroups(filter, definitions).map((group) => list.count(group))
-      : [list.taggedCount(definitions)];
-  const counts = await Promise.all(queries.map((query) => run(open, query)));
-  return counts.reduce((sum, [row]) => sum + Number(row?.["count"] ?? 0), 0);
+      ? await ofGroups(open, filter, definitions, (group) => list.count(group), {
+          select: "sum(found.count)::text AS count",
+        })
+      : await run(open, list.taggedCount(definitions));
+  return counts.reduce((sum, row) => sum + Number(row["count"] ?? 0), 0);
+}
+
+/** One statement for each kind of group, whatever the number of definitions: it looks into the index once for each of them. */
+async function ofGroups(
+  { store }: Open,
+  filter: WorkflowFilter,
+  definitions: readonly number[],
+  queryOf: (group: ListGroup) => CompiledQuery,
+  { select, of = "" }: { readonly select: string; readonly of?: string },
+): Promise<readonly Row[]> {
+  const found = listGroups(filter, [sql.ref<number>("each.definition")]).map((group) => {
+    const query = queryOf(group);
+    const statement = `SELECT ${select} FROM unnest($${query.parameters.length + 1}::bigint[]) AS each (definition)
+      CROSS JOIN LATERAL (${query.sql}) found ${of}`;
+    return store.read(statement, [...query.parameters, arrayOf(definitions)]);
+  });
+  return (await Promise.all(found)).flat();
 }
 
 function listOf({ store }: Open, filter: WorkflowFilter): WorkflowList {

@@ -73,7 +73,10 @@ describe.skipIf(server === undefined)("what waits for a row that somebody keeps 
       store.writeRows([{ run, claim: 0, row: waitingRow() }]),
     ];
     for (const outcome of await Promise.allSettled<unknown>(calls)) {
-      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "STORE_BUSY", transient: true, blocked: true } });
+      expect(outcome).toMatchObject({
+        status: "rejected",
+        reason: { code: "STORE_BUSY", transient: true, blocked: true },
+      });
     }
     await tx.query("ROLLBACK");
     expect(await store.deliver([delivery], 10)).toEqual([{ outcome: "accepted", number: 1 }]);

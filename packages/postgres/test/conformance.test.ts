@@ -1,14 +1,19 @@
 import type { Provider } from "@wfe/core/providers";
 import { lockConformance, persistenceConformance, queueConformance, searchConformance } from "@wfe/core/testing";
-import type pg from "pg";
-import { beforeAll, describe, it } from "vitest";
+import pg from "pg";
+import { afterAll, beforeAll, describe, it } from "vitest";
 import { postgres } from "../src/index.ts";
 import { admin, schemas, server, url } from "./support/server.ts";
 
 const schemaOfProvider = new Map<Provider, string>();
 
+/** All stores share its connections: on a new one the server plans each of the functions anew, which takes longer than most tests. */
+const pool = new pg.Pool({ connectionString: url, max: 20, allowExitOnIdle: true });
+pool.on("error", () => {});
+afterAll(() => pool.end());
+
 function providerOf(schema: string): Provider {
-  const provider = postgres(url, { schema });
+  const provider = postgres(pool, { schema });
   schemaOfProvider.set(provider, schema);
   return provider;
 }

@@ -8,7 +8,8 @@ import type { Tables } from "./tables.ts";
  * so it costs what it gives, however many workflows there are.
  */
 export interface ListGroup {
-  readonly definition: number;
+  /** Its number; or what stands for it in a statement that asks for many of them. */
+  readonly definition: number | Expression<number>;
   /** A final status, or `suspended`, which is rare among those that have not ended. Null: all that have not ended. */
   readonly status: WorkflowStatus | null;
 }
@@ -33,7 +34,10 @@ export interface WorkflowList {
 const unfinished: readonly WorkflowStatus[] = ["runnable", "waiting", "suspended"];
 
 /** The groups that may hold what the filter is for, out of the definitions that it is for. */
-export function listGroups(filter: WorkflowFilter, definitions: readonly number[]): readonly ListGroup[] {
+export function listGroups(
+  filter: WorkflowFilter,
+  definitions: readonly ListGroup["definition"][],
+): readonly ListGroup[] {
   const statuses = statusesOf(filter);
   const groups: (WorkflowStatus | null)[] = finalStatuses.filter((status) => statuses.includes(status));
   const live = unfinished.filter((status) => statuses.includes(status));
