@@ -43,6 +43,10 @@ export async function fleetWithoutValkey(options: {
         await pause(afterLeaseMs);
         const before = await completed();
         await pause(goneMs - afterLeaseMs);
+        await until(
+          { what: "a workflow completes without Valkey", withinMs: 60_000 },
+          async () => (await completed()) > before,
+        );
         completedWithout += (await completed()) - before;
         await valkey.start();
         await pause(1_000);

@@ -8,7 +8,7 @@ import { World } from "../support/world.ts";
 
 /** Random workflows on each store, and how many of them share their hosts. */
 const shares: Record<string, { readonly worlds: number; readonly workflows: number }> = {
-  memory: { worlds: 40, workflows: 25 },
+  memory: { worlds: 16, workflows: 25 },
   sqlite: { worlds: 6, workflows: 20 },
 };
 
