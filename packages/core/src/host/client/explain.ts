@@ -9,6 +9,7 @@ import { turnTimes } from "./imported.ts";
 import { actionsOf, awaitedBy } from "./explain-actions.ts";
 import { explainText } from "./explain-text.ts";
 import { foldNow } from "./fold.ts";
+import { journalPages } from "./journal-pages.ts";
 import { checkId } from "./names.ts";
 
 /** A workflow in words: what happened, what it waits for, and what can be done about it. */
@@ -64,7 +65,6 @@ export interface ExplainedAction {
 
 /** How far down failures are followed into children. */
 const deepestChild = 5;
-const turnsPerRead = 500;
 /** Of waits of one kind, such as those of many items, so many are named. */
 const mostNamed = 20;
 const mostHappenings = 50;
@@ -124,10 +124,7 @@ async function readJournal(
   const reader = new FactsReader();
   const happened: Happening[] = [];
   const timeOf = turnTimes(row);
-  for (let from = 0; ;) {
-    const turns = await persistence.turns(row.run, { from, limit: turnsPerRead });
-    const last = turns.at(-1);
-    if (last === undefined) break;
+  for await (const turns of journalPages(persistence, row.run)) {
     for (const turn of turns) {
       for (const [index, entry] of decodeEntries(turn.entriesText).entries()) {
         reader.read(entry, { seq: turn.seq, index });
@@ -135,7 +132,6 @@ async function readJournal(
         if (text !== undefined) happened.push({ at: timeOf(turn), text });
       }
     }
-    from = last.seq + 1;
   }
   const most = Math.floor(mostHappenings / 2);
   const left = happened.length - 2 * most;

@@ -11,11 +11,8 @@ import {
 import { CorruptedRecordError, WfeError } from "../../errors.ts";
 import type { PersistenceProvider } from "../../providers/persistence-provider.ts";
 import type { Run, StoredTurn, WorkflowRow } from "../../providers/records.ts";
-
 import { turnTimes } from "./imported.ts";
-
-/** Turns in one read of a journal. */
-const turnsPerRead = 500;
+import { journalPages } from "./journal-pages.ts";
 
 /** A workflow folded from its journal, up to some turn. */
 export interface Folded {
@@ -46,13 +43,11 @@ export async function foldUpTo(
   const checkpoint = loaded.checkpoint;
   let folded = checkpoint !== null && checkpoint.seq < seq ? decodeState(checkpoint.stateText) : atFirst();
   let at = 0;
-  while (folded.state.seq < seq) {
-    const turns = await persistence.turns(run, { from: folded.state.seq + 1, to: seq, limit: turnsPerRead });
-    const last = turns.at(-1);
-    if (last === undefined) return undefined;
-    at = turnTimes(loaded.row)(last);
+  for await (const turns of journalPages(persistence, run, { from: folded.state.seq + 1, to: seq })) {
+    at = turnTimes(loaded.row)(turns.at(-1) as StoredTurn);
     folded = fold(folded, turns, loaded.row.id);
   }
+  if (folded.state.seq < seq) return undefined;
   return { row: loaded.row, ...folded, at };
 }
 

@@ -3,6 +3,7 @@ import type { PersistenceProvider } from "../../providers/persistence-provider.t
 import { rootPointer } from "../../engine/state.ts";
 import type { StoredTurn, WorkflowRow } from "../../providers/records.ts";
 import type { TurnTime } from "./imported.ts";
+import { turnsPerRead } from "./journal-pages.ts";
 
 /** An entry, and the turn that it is part of. */
 export interface FoundEntry {
@@ -10,8 +11,6 @@ export interface FoundEntry {
   readonly entry: Entry;
 }
 
-/** Turns in one read of a journal. */
-const turnsPerRead = 500;
 /** How many turns before an end its beginning is looked for: a page stays bounded in a history of any length. */
 const furthestBack = 5_000;
 

@@ -4,8 +4,7 @@ import { Turn } from "../../engine/turn.ts";
 import type { StoredTurn, WorkflowRow } from "../../providers/records.ts";
 import { goingBack, needsJournal, type JournalReads } from "../runner/going-back.ts";
 import type { ClientShared } from "./client-shared.ts";
-
-const turnsPerRead = 500;
+import { journalPages } from "./journal-pages.ts";
 
 /**
  * Says why a workflow would refuse a call now; undefined: it would take it, or its definition is not known here. It asks what the
@@ -41,15 +40,10 @@ export function refusedCalls(
 function journalReads({ core, store }: ClientShared): JournalReads {
   const { persistence } = core.providers;
   const journals = new Map<string, Promise<readonly StoredTurn[]>>();
+  const turns: typeof persistence.turns = (run, range) => store.persistently(() => persistence.turns(run, range));
   const read = async (run: number, to: number): Promise<readonly StoredTurn[]> => {
     const journal: StoredTurn[] = [];
-    for (let from = 0; from <= to;) {
-      const turns = await store.persistently(() => persistence.turns(run, { from, to, limit: turnsPerRead }));
-      const last = turns.at(-1);
-      if (last === undefined) break;
-      journal.push(...turns);
-      from = last.seq + 1;
-    }
+    for await (const page of journalPages({ turns }, run, { to })) journal.push(...page);
     return journal;
   };
   return {

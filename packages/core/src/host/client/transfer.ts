@@ -25,12 +25,12 @@ import { decodeStartRecord, encodeStartRecord } from "../core/start-record.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { checkObject, refuseUnknown } from "./host-options.ts";
 import { turnTimes } from "./imported.ts";
+import { journalPages } from "./journal-pages.ts";
 import { checkId } from "./names.ts";
 import type { WorkflowKey } from "./workflow-end.ts";
 
 /** The newest format of a file that this version writes and reads. */
 const fileFormat = 1;
-const turnsPerRead = 500;
 
 /** Options of an import. */
 export interface ImportOptions {
@@ -88,16 +88,13 @@ export async function* exportLines(shared: ClientShared, key: WorkflowKey): Asyn
   yield `${JSON.stringify(header)}\n`;
   const timeOf = turnTimes(row);
   let seq = -1;
-  for (;;) {
-    const turns = await shared.core.providers.persistence.turns(row.run, { from: seq + 1, limit: turnsPerRead });
-    const last = turns.at(-1);
-    if (last === undefined) break;
+  for await (const turns of journalPages(shared.core.providers.persistence, row.run)) {
     for (const turn of turns) {
       // What is stored is JSON already.
       const head = JSON.stringify({ seq: turn.seq, at: timeOf(turn), host: turn.host });
       yield `${head.slice(0, -1)},"entries":${turn.entriesText}}\n`;
+      ({ seq } = turn);
     }
-    seq = last.seq;
   }
   yield `${JSON.stringify({ turns: seq + 1 })}\n`;
 }
