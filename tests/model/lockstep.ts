@@ -329,7 +329,8 @@ export class Lockstep {
   #pass(ms: number): void {
     this.#setNow(this.model.now + ms);
     const due = this.model.nextDueAt();
-    if (due !== null && due <= this.model.now) this.#due(this.model.now);
+    const graceIsOver = this.model.stragglers().some(({ until }) => until !== null && until <= this.model.now);
+    if (graceIsOver || (due !== null && due <= this.model.now)) this.#due(this.model.now);
   }
 
   #setNow(now: number): void {

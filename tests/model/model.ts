@@ -179,22 +179,25 @@ export class Model {
 
   /** Everything due happens, in order of time; among equals in the order given. */
   due(order: Order): void {
-    if (this.phase !== "active") return;
     this.#take(() => {
-      const due = [...this.#waits("timer"), ...this.#waits("event")]
-        .map((wait) => ({ wait, at: (wait.kind === "timer" ? wait.dueAt : wait.until) ?? Infinity }))
-        .filter(({ at }) => at <= this.now)
-        .sort((a, b) => a.at - b.at || this.#before(order, a.wait.frame, b.wait.frame));
-      for (const { wait } of due) {
-        if (wait.frame.env.task.wait !== wait || this.#final) continue;
-        this.#resume(wait.frame.env.task, (gen) => gen.next("timeout"));
-        this.#drain();
-      }
-      for (const wait of this.#waits("event")) this.#remind(wait);
+      if (this.phase === "active") this.#timersCame(order);
       for (const straggler of this.#stragglers)
         if (!straggler.ended && straggler.until !== null && straggler.until <= this.now)
           this.#stragglerEnded(straggler, false, undefined);
     }, order);
+  }
+
+  #timersCame(order: Order): void {
+    const due = [...this.#waits("timer"), ...this.#waits("event")]
+      .map((wait) => ({ wait, at: (wait.kind === "timer" ? wait.dueAt : wait.until) ?? Infinity }))
+      .filter(({ at }) => at <= this.now)
+      .sort((a, b) => a.at - b.at || this.#before(order, a.wait.frame, b.wait.frame));
+    for (const { wait } of due) {
+      if (wait.frame.env.task.wait !== wait || this.#final) continue;
+      this.#resume(wait.frame.env.task, (gen) => gen.next("timeout"));
+      this.#drain();
+    }
+    for (const wait of this.#waits("event")) this.#remind(wait);
   }
 
   /** False: refused. */

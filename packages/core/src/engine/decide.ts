@@ -111,9 +111,16 @@ function current(turn: Turn, attempt: { readonly pointer: number; readonly attem
   return pointer.status === "ready" && pointer.attempt === attempt.attempt ? pointer : undefined;
 }
 
-/** Everything that is due at `now` happens, in order of time. */
+/** Everything that is due at `now` happens, in order of time. What was stopped has its grace also where all else stands still. */
 function timeCame(turn: Turn): void {
-  if (turn.draft.phase !== "active") return;
+  if (turn.draft.phase === "active") timersCame(turn);
+  for (const straggler of turn.draft.stragglers.values()) {
+    if (straggler.until !== null && straggler.until <= turn.now && !straggler.ended)
+      deliverStraggler(turn, straggler.pointer, false, undefined);
+  }
+}
+
+function timersCame(turn: Turn): void {
   const due = [...turn.draft.pointers.values()].filter(
     (pointer) => pointer.dueAt !== null && pointer.dueAt <= turn.now,
   );
@@ -125,10 +132,6 @@ function timeCame(turn: Turn): void {
   }
   for (const pointer of turn.draft.pointers.values()) {
     if (pointer.wait?.remindAt != null && pointer.wait.remindAt <= turn.now) remind(turn, pointer);
-  }
-  for (const straggler of turn.draft.stragglers.values()) {
-    if (straggler.until !== null && straggler.until <= turn.now && !straggler.ended)
-      deliverStraggler(turn, straggler.pointer, false, undefined);
   }
 }
 

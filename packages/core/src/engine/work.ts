@@ -149,7 +149,15 @@ export function nextDueAt(state: WorkflowState): number | null {
     consider(pointer.dueAt);
     consider(pointer.wait?.remindAt ?? null);
   }
-  for (const straggler of state.stragglers.values()) if (!straggler.ended) consider(straggler.until);
+  consider(graceEndsAt(state));
+  return next;
+}
+
+/** When the grace of the next body that was stopped is over, also where all else stands still; null: none is at it. */
+export function graceEndsAt(state: WorkflowState): number | null {
+  let next: number | null = null;
+  for (const { until, ended } of state.stragglers.values())
+    if (!ended && until !== null && (next === null || until < next)) next = until;
   return next;
 }
 

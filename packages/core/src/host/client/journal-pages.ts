@@ -10,12 +10,12 @@ export async function* journalPages(
   run: Run,
   { from = 0, to }: { readonly from?: number; readonly to?: number } = {},
 ): AsyncGenerator<readonly StoredTurn[], void> {
-  const end = to === undefined ? {} : { to };
-  for (let next = from; to === undefined || next <= to;) {
-    const page = await persistence.turns(run, { from: next, ...end, limit: turnsPerRead });
+  for (let next = from; ;) {
+    const page = await persistence.turns(run, { from: next, ...(to === undefined ? {} : { to }), limit: turnsPerRead });
     const last = page.at(-1);
     if (last === undefined) return;
     yield page;
+    if (last.seq === to) return;
     next = last.seq + 1;
   }
 }

@@ -1,5 +1,5 @@
 import type { WorkflowState } from "../../engine/state.ts";
-import { isPoison, journalNeeded, nextDueAt, readyPointers, wantsContinue } from "../../engine/work.ts";
+import { graceEndsAt, isPoison, journalNeeded, nextDueAt, readyPointers, wantsContinue } from "../../engine/work.ts";
 
 /** What a state wants of its host, read off it once per turn. */
 export interface WorkAtHand {
@@ -16,7 +16,7 @@ export function workAtHand(state: WorkflowState, maxLoneDeaths: number): WorkAtH
   }
   return {
     ready: readyPointers(state),
-    dueAt: nextDueAt(state),
+    dueAt: state.phase === "active" ? nextDueAt(state) : graceEndsAt(state),
     continues: wantsContinue(state, maxLoneDeaths),
     journal: journalNeeded(state),
   };

@@ -126,3 +126,24 @@ it("hears of a call that comes while it is let go until its deadline", async () 
   expect(called).toBeGreaterThan(0);
   expect(await host.getWorkflow("w")).toMatchObject({ status: "suspended" });
 });
+
+it("lets go of a suspended workflow once what was stopped in it has had its grace", async () => {
+  const clock = new TestClock();
+  const store = memory({ clock });
+  const compensation = { nodes: [step("undo", () => {})] };
+  const definition = define("w", [
+    parallel("p", [[{ ...atWork, compensation }], [step("fails", () => Promise.reject(new Error("no")))]]),
+  ]);
+  const { host } = await hostOf([definition], { clock, store });
+  await host.startWorkflow(definition, {}, { id: "w" });
+  await clock.advance("1s");
+  await host.suspendWorkflow("w");
+  const row = async (): Promise<unknown> => (await store.persistence!.find("default", ["w"]))[0];
+  await clock.advance("1s");
+  expect(await row()).toMatchObject({ status: "suspended", owner: expect.any(String) });
+  await clock.advance("31s");
+  expect(await row()).toMatchObject({ status: "suspended", owner: null });
+  await host.resumeWorkflow("w");
+  await clock.advance("1s");
+  expect(await row()).toMatchObject({ status: "failed", owner: null });
+});
