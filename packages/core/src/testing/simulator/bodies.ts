@@ -130,14 +130,14 @@ export class Bodies {
    */
   #forAReason(
     process: SimulatedProcess,
-    { run, label, isAhead }: JournalAudit,
+    { run, label, isLate }: JournalAudit,
     pointer: Pointer | undefined,
     ctx: StepContext,
   ): void {
     const { step, signal } = ctx;
     const lease = process.lease?.id;
     // A host that has lost its workflows, or whose predecessor had, and has not noticed yet, goes by what it knows.
-    if (lease === undefined || this.#options.audit.ownerOf(run) !== lease || isAhead) return;
+    if (lease === undefined || this.#options.audit.ownerOf(run) !== lease || isLate) return;
     const fail = (message: string): void =>
       this.#options.verdict.fail(
         "a body runs again only for a reason",

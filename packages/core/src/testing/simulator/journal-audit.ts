@@ -22,8 +22,9 @@ export class JournalAudit {
   readonly pointers: Map<number, string> = new Map();
   /** When its last turn was stored. */
   movedAt = 0;
-  /** Whether its last turn came from a host that had lost it by then: its owner finds it at a turn of its own. */
-  isAhead = false;
+  /** The claim of the host that has stored its last turn, and whether somebody else had claimed the workflow by then. */
+  claim = 0;
+  isLate = false;
   /** How often a person has changed what steps are given. */
   corrections = 0;
   readonly #verdict: Verdict;

@@ -316,7 +316,8 @@ export class StoreAudit {
       events: streams.get(`${name}\0${key}`) ?? [],
       deletedThrough: this.#retention.deleted(turn.namespace, name, key).at(-1)?.number ?? 0,
     }));
-    journal.isAhead = turn.claim < (this.#claims.get(turn.run) ?? 0);
+    journal.claim = turn.claim;
+    journal.isLate = turn.claim < (this.#claims.get(turn.run) ?? 0);
     this.#effects.recorded(journal);
     for (const child of turn.create ?? []) {
       this.#namespaces.reaches(turn.namespace, `starts ${child.id}`, child.namespace);
