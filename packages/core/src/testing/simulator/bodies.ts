@@ -39,6 +39,7 @@ interface Begun {
 export class Bodies {
   begun = 0;
   readonly #options: BodiesOptions;
+  /** By run and execution: a start that lands again when its workflow was deleted is another run of the same executions. */
   readonly #executions: Map<string, Execution> = new Map();
   /** By key: the execution whose it is. */
   readonly #keys: Map<string, string> = new Map();
@@ -102,15 +103,16 @@ export class Bodies {
   }
 
   #sameAsBefore(
-    { corrections }: JournalAudit,
+    { run, corrections }: JournalAudit,
     input: string | undefined,
     { step, idempotencyKey: key }: StepContext,
   ): void {
     const fail = (message: string): void =>
       this.#options.verdict.fail("an execution has one key and one input", message);
     const { executionId } = step;
-    const known = this.#executions.get(executionId);
-    if (known === undefined) this.#executions.set(executionId, { key, input, corrections });
+    const place = `${run} ${executionId}`;
+    const known = this.#executions.get(place);
+    if (known === undefined) this.#executions.set(place, { key, input, corrections });
     else {
       if (known.key !== key)
         return fail(`execution ${executionId} of \`${step.id}\` has the key ${key}, and had ${known.key}`);

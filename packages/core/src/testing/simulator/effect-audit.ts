@@ -30,6 +30,12 @@ export class EffectAudit {
     }
   }
 
+  /** Called when a start has landed a second time: what its executions have written in their first life no longer counts. */
+  beginsAnew(uid: string): void {
+    for (const execution of this.table.rows.keys())
+      if (execution.startsWith(`${uid}.`)) this.table.rows.delete(execution);
+  }
+
   /** Called after each commit, whatever has become of it. */
   balance(): void {
     if (this.table.size !== this.#recorded)

@@ -230,6 +230,8 @@ export class StoreAudit {
     const place = placeOf(workflow.namespace, workflow.id);
     const runs = this.runs.get(place) ?? [];
     this.runs.set(place, [...runs, run]);
+    // A start may land once more after all that came of the first one has been deleted.
+    if (this.#byUid.has(uid)) this.#effects.beginsAnew(uid);
     this.#byUid.set(uid, run);
     this.#namespaceOf.set(run, workflow.namespace);
     if (runs.some((earlier) => !this.purged.has(earlier)))
