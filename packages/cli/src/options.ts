@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { type Duration, parseDuration } from "@wfe/core";
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** Options that commands share. */
@@ -85,6 +86,16 @@ export function wholeNumber(given: string): number {
   const number = Number(given);
   if (!Number.isSafeInteger(number) || number < 0) throw new InvalidArgumentError("it has to be a whole number.");
   return number;
+}
+
+/** Told here, before anything is opened or begun; the option's name is put before the message. */
+export function duration(given: string): Duration {
+  try {
+    parseDuration(given as Duration);
+  } catch {
+    throw new InvalidArgumentError('it has to be a length of time, such as "250ms", "5s", "2m", "1.5h" or "3d".');
+  }
+  return given as Duration;
 }
 
 /** An option that may be given several times. */

@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { chooseDefinition, definitionsOf } from "../definitions.ts";
 import { CancelledError, UsageError } from "../exit-codes.ts";
-import { jsonObject, variable, withJson, withStore } from "../options.ts";
+import { duration, jsonObject, variable, withJson, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
 import { runHere, type RunHereOptions } from "../run-here.ts";
 import { type Selection, selectSteps } from "../select-steps.ts";
@@ -48,8 +48,8 @@ export function addRun(program: Command, { terminal }: Surroundings): void {
 /** The options of all commands that run a workflow here. */
 export function withRunHere(command: Command): Command {
   return command
-    .option("--timeout <duration>", "wait so long at most; the run can go on later")
-    .option("--grace <duration>", "how long running steps may take when it is stopped", "10s")
+    .option("--timeout <duration>", "wait so long at most; the run can go on later", duration)
+    .option("--grace <duration>", "how long running steps may take when it is stopped", duration, "10s")
     .option("-q, --quiet", "print nothing but errors (with --json: and the result)");
 }
 

@@ -2,7 +2,7 @@ import { type Duration, WorkflowHost } from "@wfe/core";
 import type { Command } from "commander";
 import { definitionsOf } from "../definitions.ts";
 import { CancelledError } from "../exit-codes.ts";
-import { type StoreOptions, variable, wholeNumber, withStore } from "../options.ts";
+import { duration, type StoreOptions, variable, wholeNumber, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
 import { listenForSignals } from "../signals.ts";
 import { storeAt } from "../store/store.ts";
@@ -19,7 +19,7 @@ export function addWorker(program: Command, { terminal }: Surroundings): void {
     .description("run workflows of these files that are started elsewhere, until it is told to stop")
     .option("--var <name=value>", "a variable (may be given several times)", variable)
     .option("--concurrency <number>", "workflows in hand at once", wholeNumber, 500)
-    .option("--grace <duration>", "how long running steps may take when it is stopped", "30s")
+    .option("--grace <duration>", "how long running steps may take when it is stopped", duration, "30s")
     .action(async (files: readonly string[], options: WorkerOptions) => {
       const definitions = (await Promise.all(files.map((file) => definitionsOf(file, options.var ?? {})))).flat();
       const store = await storeAt(options, true);
