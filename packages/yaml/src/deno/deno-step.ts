@@ -137,16 +137,20 @@ function problemsOf(given: Config, place: StepPlace, options: DenoHostOptions): 
       { path: [], message: "a `deno` step needs either `script` or `file`", hint: "write the script under `script:`" },
     ];
   }
-  const source = file === undefined ? (script ?? "") : readScript(file, place);
-  const path = file === undefined ? ["script"] : ["file"];
-  if (source === undefined) {
-    return [{ path, message: `there is no file \`${file}\``, hint: "paths are relative to the file that names them" }];
-  }
   const inText = file === undefined;
+  const path = inText ? ["script"] : ["file"];
+  const granted = [...grantProblems(given, options), ...moduleProblems(modules, options)];
+  // No file of this name is meant, and what is wrong with it has been said.
+  if (file?.includes("${{") === true) return granted;
+  const found = inText ? { text: script ?? "" } : scriptAt(file, place);
+  if ("why" in found) {
+    const hint = "paths are relative to the file that names them";
+    return [{ path, message: `the script's file \`${file}\` cannot be read: ${found.why}`, hint }, ...granted];
+  }
+  const source = found.text;
   return [
     ...(inText ? placeholderProblems(source) : []),
-    ...grantProblems(given, options),
-    ...moduleProblems(modules, options),
+    ...granted,
     ...importProblems(source, given, modules).map(({ offset, ...problem }) =>
       inText ? { path, offset, ...problem } : { path, ...problem },
     ),
@@ -154,12 +158,22 @@ function problemsOf(given: Config, place: StepPlace, options: DenoHostOptions): 
 }
 
 function readScript(file: string, place: StepPlace): string {
+  const found = scriptAt(file, place);
+  if ("text" in found) return found.text;
+  throw new DenoError("DENO_GRANT", `the script's file \`${file}\` cannot be read: ${found.why}`, {
+    cause: found.cause,
+  });
+}
+
+type FoundScript = { readonly text: string } | { readonly why: string; readonly cause: unknown };
+
+function scriptAt(file: string, place: StepPlace): FoundScript {
   try {
-    return readFileSync(resolve(place.folder, file), "utf8");
+    return { text: readFileSync(resolve(place.folder, file), "utf8") };
   } catch (error) {
-    throw new DenoError("DENO_GRANT", `the script's file \`${file}\` cannot be read: check that it is there`, {
-      cause: error,
-    });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const words: Readonly<Record<string, string>> = { ENOENT: "there is no such file", EISDIR: "it is a folder" };
+    return { why: words[code ?? ""] ?? message, cause: error };
   }
 }
 

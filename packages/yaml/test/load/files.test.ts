@@ -47,6 +47,30 @@ describe("files", () => {
     expect(problem?.message).toBe("files that include one another: `a.yaml` -> `b.yaml` -> `c.yaml` -> `a.yaml`");
   });
 
+  it("tell of a script whose file is not there, or is none that a text can name, beside all else that is wrong", async () => {
+    await files({
+      "w.yaml": [
+        "workflow:",
+        "  id: w",
+        "  version: 1",
+        "  steps:",
+        "    - { name: a, type: deno, config: { file: nope.ts, permissions: { run: true } } }",
+        "    - { name: b, type: deno, config: { file: . } }",
+        "    - { name: c, type: deno, config: { file: '${{ inputs.which }}' } }",
+        "    - { name: d, type: lgo }",
+        "",
+      ].join("\n"),
+    });
+    const problems = await validateFile(at("w.yaml"));
+    expect(problems.map(({ line, column, message }) => `${line}:${column} ${message.slice(0, 60)}`)).toEqual([
+      "5:46 the script's file `nope.ts` cannot be read: there is no such",
+      expect.stringMatching(/^5:\d+ `run: true` lets the script start any program/),
+      "6:46 the script's file `.` cannot be read: it is a folder",
+      "7:46 which script is run is not for a value of a run to say",
+      expect.stringContaining("there is no type `lgo`"),
+    ]);
+  });
+
   it("tell the problems of included files with their names, beside their own", async () => {
     await files({
       "a.yaml": `include: [b.yaml, nope.yaml, c.txt]\n${one("a").replace("message", "mesage")}`,
