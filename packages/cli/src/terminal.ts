@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { exitCodes } from "./exit-codes.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -16,20 +17,49 @@ export interface Terminal {
   readonly isGitHub: boolean;
   /** How wide it is; 0 where it is no terminal. */
   readonly columns: number;
+  /** Whether nobody reads the result any more. */
+  readonly isDataRefused: () => boolean;
 }
 
 export function processTerminal(environment: NodeJS.ProcessEnv = process.env): Terminal {
   const isGitHub = environment["GITHUB_ACTIONS"] === "true";
   // A terminal that does not say how wide it is says 0, and cannot be drawn on.
   const columns = process.stderr.isTTY ? process.stderr.columns : 0;
+  const stdout = patientWriter(process.stdout);
+  const stderr = patientWriter(process.stderr);
   return {
-    data: (text) => void process.stdout.write(text),
-    say: (line) => void process.stderr.write(`${line}\n`),
+    data: stdout.write,
+    say: (line) => stderr.write(`${line}\n`),
     // Asks the stream, and NO_COLOR and FORCE_COLOR.
     style: (style, text) => styleText(style, text, { stream: process.stderr }),
     isLive: columns > 0 && environment["TERM"] !== "dumb" && environment["CI"] === undefined && !isGitHub,
     isGitHub,
     columns,
+    isDataRefused: stdout.isRefused,
+  };
+}
+
+/** Writes until it is refused: what a command does must not depend on whether somebody reads what it says, as in `wfe run f | head`. */
+function patientWriter(stream: NodeJS.WriteStream): {
+  readonly write: (text: string) => void;
+  readonly isRefused: () => boolean;
+} {
+  let isRefused = false;
+  stream.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (isRefused) return;
+    isRefused = true;
+    if (code === "EPIPE" || stream === process.stderr) return;
+    // A full disk under a redirected result: whoever asked for it has to know.
+    process.stderr.write(`error: the result cannot be written: ${message}\n`);
+    process.once("exit", (ended) => {
+      if (ended === exitCodes.ok) process.exitCode = exitCodes.usage;
+    });
+  });
+  return {
+    write: (text) => {
+      if (!isRefused) stream.write(text);
+    },
+    isRefused: () => isRefused,
   };
 }
 

@@ -55,6 +55,7 @@ export class Desk {
       isLive: false,
       isGitHub: false,
       columns: 120,
+      isDataRefused: () => false,
       ...as,
     };
     try {

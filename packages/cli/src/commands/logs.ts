@@ -33,6 +33,8 @@ export function addLogs(program: Command, { terminal }: Surroundings): void {
         for (;;) {
           const { items, cursor } = await host.logs(id, at);
           print(items);
+          // What comes next would be for nobody.
+          if (terminal.isDataRefused()) return;
           if (cursor === undefined) {
             if (options.follow !== true) return;
             // What was written last may come a little after the end.
