@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { extname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { WorkflowDefinition } from "@wfe/core";
-import { NotFoundError } from "./exit-codes.ts";
+import { InvalidFileError, NotFoundError } from "./exit-codes.ts";
+import { loadModule } from "./load-module.ts";
 
 /** The definitions of a file: YAML, or a module that exports some. */
 export async function definitionsOf(
@@ -10,7 +10,9 @@ export async function definitionsOf(
   variables: Readonly<Record<string, unknown>>,
 ): Promise<readonly WorkflowDefinition[]> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new NotFoundError(`there is no file ${file}`);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new NotFoundError(`there is no file ${file}`);
+  if (found.isDirectory()) throw new InvalidFileError(`${file} is a folder: name a file in it`);
   const isYaml = [".yaml", ".yml"].includes(extname(path));
   if (isYaml) {
     const { fileCache, loadWorkflows } = await import("@wfe/yaml");
@@ -19,8 +21,9 @@ export async function definitionsOf(
       cache: fileCache(resolve(".wfe", "cache")),
     });
   }
-  const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  const definitions = Object.values(module).flat().filter(isDefinition);
+  const definitions = Object.values(await loadModule(path, file))
+    .flat()
+    .filter(isDefinition);
   if (definitions.length === 0) {
     throw new NotFoundError(`${file} exports no workflow: export what \`build(...)\` gives`);
   }

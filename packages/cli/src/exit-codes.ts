@@ -1,9 +1,13 @@
 import {
+  CorruptedRecordError,
   DefinitionConflictError,
   DefinitionNotFoundError,
+  HostStoppedError,
   InvalidDefinitionError,
   InvalidOptionError,
   InvalidValueError,
+  LockProviderError,
+  NewerFormatError,
   RefusedError,
   ResultTimeoutError,
   SearchUnavailableError,
@@ -28,7 +32,7 @@ export const exitCodes = {
   storeUnavailable: 6,
   timedOut: 7,
   cancelled: 8,
-  /** Ours: what is not one of WFE's own errors. */
+  /** Ours: what is neither one of WFE's own errors nor one of the system's. */
   defect: 70,
 } as const;
 
@@ -43,6 +47,9 @@ export class NotFoundError extends Error {}
 /** What was asked for is not possible as things stand. */
 export class ConflictError extends Error {}
 
+/** What was given as workflows cannot be loaded. */
+export class InvalidFileError extends Error {}
+
 /** Somebody ended the command before the workflow had ended. */
 export class CancelledError extends Error {}
 
@@ -51,12 +58,12 @@ type Kind = abstract new (...given: never[]) => Error;
 const kinds: readonly (readonly [ExitCode, readonly Kind[]])[] = [
   [exitCodes.workflowFailed, [WorkflowFailedError]],
   [exitCodes.usage, [UsageError, InvalidOptionError, InvalidValueError, ValidationError, SearchUnavailableError]],
-  [exitCodes.invalidDefinition, [InvalidDefinitionError]],
+  [exitCodes.invalidDefinition, [InvalidDefinitionError, InvalidFileError]],
   [exitCodes.notFound, [NotFoundError, WorkflowNotFoundError, DefinitionNotFoundError]],
   [exitCodes.conflict, [ConflictError, WorkflowIdConflictError, DefinitionConflictError, RefusedError]],
-  [exitCodes.storeUnavailable, [StoreError]],
+  [exitCodes.storeUnavailable, [StoreError, CorruptedRecordError, NewerFormatError, LockProviderError]],
   [exitCodes.timedOut, [ResultTimeoutError]],
-  [exitCodes.cancelled, [CancelledError, WorkflowTerminatedError]],
+  [exitCodes.cancelled, [CancelledError, WorkflowTerminatedError, HostStoppedError]],
 ];
 
 /** The code that says what kind of error it is. */
@@ -65,5 +72,13 @@ export function exitCodeOf(error: unknown): ExitCode {
   // Told by its code, so that what loads YAML is loaded where there is some.
   if (error instanceof WfeError && error.code === "INVALID_WORKFLOW_FILE") return exitCodes.invalidDefinition;
   const kind = kinds.find(([, classes]) => classes.some((each) => error instanceof each));
-  return kind?.[0] ?? exitCodes.defect;
+  if (kind !== undefined) return kind[0];
+  if (isOfSystem(error)) return error.code === "ENOENT" ? exitCodes.notFound : exitCodes.usage;
+  // What no rule names is known all the same: a limit was reached, or a program that a step needs is not there.
+  return error instanceof WfeError ? exitCodes.usage : exitCodes.defect;
+}
+
+/** A file that cannot be read or written, an address that cannot be reached. */
+function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error && "code" in error;
 }

@@ -70,8 +70,8 @@ function exitCodesHelp(): string {
   const words: Readonly<Record<keyof typeof exitCodes, string>> = {
     ok: "all is well",
     workflowFailed: "the workflow failed",
-    usage: "wrong use of the command",
-    invalidDefinition: "a definition is not valid",
+    usage: "wrong use of the command, or input that is not taken",
+    invalidDefinition: "a definition is not valid, or its file cannot be loaded",
     notFound: "a workflow, definition or file is not there",
     conflict: "it is not possible as things stand: an id is taken, a call was refused",
     storeUnavailable: "the store cannot be reached or used",

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Command } from "commander";
-import { UsageError } from "../exit-codes.ts";
+import { NotFoundError, UsageError } from "../exit-codes.ts";
 import type { Surroundings } from "../program.ts";
 
 const starter = `# Run it: wfe run workflow.yaml
@@ -39,6 +40,7 @@ export function addInit(program: Command, { terminal }: Surroundings): void {
     .argument("[file]", "where to", "workflow.yaml")
     .action((file: string) => {
       if (existsSync(file)) throw new UsageError(`${file} is there already: name another file`);
+      if (!existsSync(dirname(file))) throw new NotFoundError(`there is no folder ${dirname(file)}: make it first`);
       writeFileSync(file, starter, { flag: "wx" });
       terminal.say(`wrote ${file}; run it: wfe run ${file}`);
     });
