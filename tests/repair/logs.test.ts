@@ -35,7 +35,7 @@ describe.each(stores)("logs on $name", (store) => {
     // Another host sees it a moment later.
     await world.clock.advance("1s");
     const { items } = await other.logs(handle.id);
-    expect(items[3]).toMatchObject({ stepId: "talk", attempt: 1, fields: { n: 1 } });
+    expect(items[3]).toMatchObject({ stepId: "talk", attempt: 1, line: 4, fields: { n: 1 } });
     open();
     await world.clock.advance("1s");
     const page = await other.logs(handle.id, { limit: 4 });
@@ -82,6 +82,8 @@ describe.each(stores)("logs on $name", (store) => {
     await handle.result();
     const { items } = await host.logs(handle.id);
     expect(items.map(({ text }) => text)).toEqual(Array.from({ length: 50 }, (_, n) => `${29_950 + n}`));
+    // The gap before the first of them can be seen.
+    expect(items.map(({ line }) => line)).toEqual(Array.from({ length: 50 }, (_, n) => 29_951 + n));
     await world.stop(host);
 
     const quiet = await world.start([definition], { keepLogs: false });

@@ -2,6 +2,7 @@ import { type Duration, type WorkflowDefinition, type WorkflowHandle, WorkflowHo
 import { durationText } from "./duration-text.ts";
 import { CancelledError } from "./exit-codes.ts";
 import { follow } from "./follow/follow.ts";
+import { keptLines } from "./kept-lines.ts";
 import type { StoreOptions } from "./options.ts";
 import { quietLog } from "./quiet-log.ts";
 import { listenForSignals } from "./signals.ts";
@@ -36,16 +37,18 @@ export async function runHere({ store, definitions, terminal, options, begin }: 
     namespace: options.namespace,
     workflows: definitions,
     log: quietLog,
+    limits: { logLines: keptLines },
   });
   const signals = listenForSignals(terminal);
   const startedAt = performance.now();
   let handle: WorkflowHandle | undefined;
   try {
+    const following = options.quiet === true ? undefined : follow(host, terminal, definitions);
     await host.start();
     handle = await begin(host);
     const { id } = handle;
     if (options.quiet !== true) terminal.say(`workflow ${id}`);
-    const following = options.quiet === true ? undefined : await follow(host, handle, terminal, definitions);
+    await following?.show(id);
     try {
       const timeout = options.timeout as Duration | undefined;
       const result = handle.result(timeout === undefined ? {} : { timeout });

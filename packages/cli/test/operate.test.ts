@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { workflow, WorkflowHost } from "@wfe/core";
+import { sqlite } from "@wfe/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Desk } from "./wfe.ts";
 
@@ -44,6 +46,28 @@ describe("wfe", () => {
     expect(kinds.at(0)).toBe("workflow-started");
     expect(kinds).toContain("event-consumed");
     expect(kinds.at(-1)).toBe("workflow-completed");
+  });
+
+  it("says which lines of a step are gone", async () => {
+    const definition = workflow()
+      .then((_, ctx) => {
+        for (let n = 1; n <= 20; n++) ctx.write("stdout", `${n}\n`);
+      })
+      .id("talk")
+      .build("w", 1);
+    await using host = new WorkflowHost({
+      providers: [sqlite(desk.path("own.db"))],
+      workflows: [definition],
+      limits: { logLines: 5 },
+    });
+    await host.start();
+    await (await host.startWorkflow(definition, {}, { id: "long" })).result();
+    await host.stop();
+    for (const follow of [[], ["--follow"]]) {
+      const { stdout, stderr } = await desk.wfe("logs", "long", "--db", "own.db", ...follow);
+      expect(stdout).toBe("16\n17\n18\n19\n20\n");
+      expect(stderr).toMatch(/^… 15 lines of talk are gone: .*\n$/);
+    }
   });
 
   it("suspends and terminates also where no worker runs", async () => {

@@ -173,6 +173,22 @@ workflow:
     );
   });
 
+  it("shows each line of a step that writes many at once", async () => {
+    desk.file("w.yaml", "workflow: { id: w, version: 1, steps: [{ name: a, run: seq 1 20000 }] }");
+    const all = Array.from({ length: 20_000 }, (_, index) => index + 1);
+    const plain = await desk.wfe("run", "w.yaml", "--id", "plain");
+    expect(lines(plain.stderr).flatMap((line) => /^a \| (\d+)$/.exec(line)?.slice(1).map(Number) ?? [])).toEqual(all);
+    const grouped = await desk.wfeWith({ isGitHub: true }, "run", "w.yaml", "--id", "grouped");
+    expect(
+      lines(grouped.stderr)
+        .filter((line) => /^\d+$/.test(line))
+        .map(Number),
+    ).toEqual(all);
+    const { stdout, stderr } = await desk.wfe("logs", "plain");
+    expect(lines(stdout).map(Number)).toEqual(all);
+    expect(stderr).toBe("");
+  });
+
   it("runs again when the file changes", async () => {
     desk.file("w.yaml", "workflow: { id: w, version: 1, steps: [{ name: first, run: echo 1 >> log.txt }] }");
     const watching = desk.start(["run", "w.yaml", "--watch"]);

@@ -89,6 +89,7 @@ export type {
 } from "./host/client/workflow-views.ts";
 export type { CreateStep, HostLimits, Middleware } from "./host/core/host-core.ts";
 export type { LifecycleListener } from "./host/lifecycle-hub.ts";
+export type { LifecycleEvents } from "./host/client/event-stream.ts";
 export type { LifecycleEvent, LifecycleEventType } from "./providers/lifecycle-publisher.ts";
 export type {
   AttemptTelemetry,

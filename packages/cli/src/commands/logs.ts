@@ -1,5 +1,7 @@
 import type { LogLine } from "@wfe/core";
 import type { Command } from "commander";
+import { keptLines } from "../kept-lines.ts";
+import { MissingLines } from "../missing-lines.ts";
 import { type JsonOption, type StoreOptions, withJson, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
 import { json } from "../terminal.ts";
@@ -10,6 +12,8 @@ interface LogsOptions extends StoreOptions, JsonOption {
   readonly step?: string;
 }
 
+/** Read by one call. */
+const pageLines = 1_000;
 /** How often new lines are looked for. */
 const pollMs = 300;
 /** How late what a step wrote may reach the store. */
@@ -23,15 +27,20 @@ export function addLogs(program: Command, { terminal }: Surroundings): void {
     .option("--step <id>", "of this step alone")
     .action(async (id: string, options: LogsOptions) => {
       await withClient(options, async (host) => {
+        const missing = new MissingLines();
+        let last: LogLine | undefined;
         const print = (lines: readonly LogLine[]): void => {
+          last = lines.at(-1) ?? last;
           for (const line of lines) {
             if (options.step !== undefined && line.stepId !== options.step) continue;
+            const count = missing.before(line);
+            if (count > 0) terminal.say(missingText(count, line));
             terminal.data(options.json === true ? `${json(line)}\n` : text(line));
           }
         };
         let at: { readonly cursor?: string } = {};
         for (;;) {
-          const { items, cursor } = await host.logs(id, at);
+          const { items, cursor } = await host.logs(id, { ...at, limit: pageLines });
           print(items);
           // What comes next would be for nobody.
           if (terminal.isDataRefused()) return;
@@ -39,7 +48,11 @@ export function addLogs(program: Command, { terminal }: Surroundings): void {
             if (options.follow !== true) return;
             // What was written last may come a little after the end.
             await pause(lateMs);
-            return print((await host.logs(id, at)).items.slice(items.length));
+            const late = await host.logs(id, { ...at, limit: pageLines });
+            print(after(late.items, last));
+            if (late.cursor === undefined) return;
+            at = { cursor: late.cursor };
+            continue;
           }
           if (items.length === 0 && options.follow !== true) return;
           if (items.length === 0) await pause(pollMs);
@@ -47,6 +60,22 @@ export function addLogs(program: Command, { terminal }: Surroundings): void {
         }
       });
     });
+}
+
+/** What comes after a line that was printed; all, where that one is there no longer. */
+function after(lines: readonly LogLine[], printed: LogLine | undefined): readonly LogLine[] {
+  const isIt = ({ at, executionId, attempt, line, text: written }: LogLine): boolean =>
+    at === printed?.at &&
+    executionId === printed.executionId &&
+    attempt === printed.attempt &&
+    line === printed.line &&
+    written === printed.text;
+  return lines.slice(lines.findLastIndex(isIt) + 1);
+}
+
+function missingText(count: number, { stepId }: LogLine): string {
+  const lines = count === 1 ? "1 line" : `${count.toLocaleString("en")} lines`;
+  return `… ${lines} of ${stepId} ${count === 1 ? "is" : "are"} gone: of a workflow the newest are kept, ${keptLines.toLocaleString("en")} where \`wfe\` runs it`;
 }
 
 function text({ kind, level, percent, text: written = "" }: LogLine): string {

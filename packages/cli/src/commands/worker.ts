@@ -4,6 +4,7 @@ import { definitionsOf } from "../definitions.ts";
 import { CancelledError } from "../exit-codes.ts";
 import { duration, type StoreOptions, variable, wholeNumber, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
+import { keptLines } from "../kept-lines.ts";
 import { listenForSignals } from "../signals.ts";
 import { storeAt } from "../store/store.ts";
 
@@ -28,6 +29,7 @@ export function addWorker(program: Command, { terminal }: Surroundings): void {
         namespace: options.namespace,
         workflows: definitions,
         concurrency: options.concurrency,
+        limits: { logLines: keptLines },
       });
       host.on("workflow.started", ({ workflowId }) => terminal.say(`${workflowId}: started`));
       host.on("workflow.completed", ({ workflowId }) => terminal.say(`${workflowId}: completed`));

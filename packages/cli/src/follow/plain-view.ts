@@ -8,24 +8,34 @@ import type { View } from "./view.ts";
 /** One line for each thing that happens, and for each line of output: for logs and pipes. */
 export function plainView(terminal: Terminal): View {
   const lines = new OutputLines();
+  /** Whose output has begun, by execution. */
+  const begun = new Map<string, string>();
+  const close = (execution: string): void => {
+    const name = begun.get(execution);
+    if (name === undefined) return;
+    begun.delete(execution);
+    for (const stream of ["stdout", "stderr"]) {
+      for (const line of lines.rest(`${execution}/${stream}`)) terminal.say(`${name} | ${line}`);
+    }
+  };
   const say = (step: BoardStep, text: string): void => terminal.say(`${step.name}: ${text}`);
   return {
     tell: (event, step) => {
       if (step === undefined) return;
+      const execution = event.executionId ?? step.id;
       if (event.type === "step.output") {
-        const source = `${event.executionId}/${event.stream}`;
+        begun.set(execution, step.name);
+        const source = `${execution}/${event.stream}`;
         for (const line of lines.add(source, event.chunk ?? "")) terminal.say(`${step.name} | ${line}`);
         return;
       }
-      if (isEnd(event)) {
-        for (const stream of ["stdout", "stderr"]) {
-          for (const line of lines.rest(`${event.executionId}/${stream}`)) terminal.say(`${step.name} | ${line}`);
-        }
-      }
+      if (isEnd(event)) close(execution);
       const text = textOf(event, step);
       if (text !== undefined) say(step, text);
     },
-    end: () => {},
+    end: () => {
+      for (const execution of [...begun.keys()]) close(execution);
+    },
   };
 }
 

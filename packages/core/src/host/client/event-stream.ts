@@ -4,12 +4,18 @@ import { KeepAlive } from "./keep-alive.ts";
 /** How many events wait for a slow reader. Beyond that the oldest are dropped: the newest say how things stand. */
 const longestBuffer = 10_000;
 
+/** What `events()` gives. */
+export interface LifecycleEvents extends AsyncIterableIterator<LifecycleEvent> {
+  /** How many events a reader that was too slow has lost so far: they are not among those it reads. */
+  readonly dropped: number;
+}
+
 /**
  * Lifecycle events as an async iterable: buffers what comes between two reads, up to 10,000 events, of which the newest stay.
  *
  * It listens from the moment it is made, and until its end: `end()`, or a reader that breaks off.
  */
-export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
+export class EventStream implements LifecycleEvents {
   #buffer: LifecycleEvent[] = [];
   /** What was read of the buffer already: cheaper than to shift it for each read. */
   #read = 0;
@@ -18,6 +24,7 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
     readonly reject: (error: unknown) => void;
   }[] = [];
   #ended = false;
+  #dropped = 0;
   #failure: { readonly error: unknown } | undefined;
   readonly #onEnd: () => void;
   /** While a reader waits. */
@@ -28,6 +35,10 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
     this.#onEnd = onEnd;
   }
 
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   push(event: LifecycleEvent): void {
     if (this.#ended) return;
     const reader = this.#readers.shift();
@@ -36,7 +47,10 @@ export class EventStream implements AsyncIterableIterator<LifecycleEvent> {
       return reader.resolve({ value: event, done: false });
     }
     this.#buffer.push(event);
-    if (this.#buffer.length - this.#read > longestBuffer) this.#read += 1;
+    if (this.#buffer.length - this.#read > longestBuffer) {
+      this.#read += 1;
+      this.#dropped += 1;
+    }
     this.#compact();
   }
 

@@ -15,6 +15,8 @@ export interface LogLine {
   readonly stepId: string;
   readonly executionId: string;
   readonly attempt: number;
+  /** The how-manieth line of its attempt it is, from 1. Lines that are not kept leave a gap. */
+  readonly line?: number;
   /** Of output: which stream. */
   readonly stream?: string;
   /** Of a log line. */

@@ -24,7 +24,7 @@ import {
   type SuspendOptions,
   type TerminateOptions,
 } from "./control.ts";
-import { EventStream } from "./event-stream.ts";
+import { EventStream, type LifecycleEvents } from "./event-stream.ts";
 import { explain, type Explanation } from "./explain.ts";
 import { fork, type ForkOptions } from "./fork.ts";
 import { health, type HostHealth } from "./health.ts";
@@ -256,7 +256,8 @@ export class WorkflowClient {
 
   /**
    * A page of what a workflow's steps wrote (`ctx.write`, `ctx.progress`, `ctx.log`), oldest first, also while they run: the newest
-   * 1,000 lines are kept (`limits.logLines`). What another host wrote is there a tenth of a second later.
+   * 1,000 lines are kept (`limits.logLines`). Where a line's `line` is not the one after that of the line before it of the same attempt,
+   * those between are gone. What another host wrote is there a tenth of a second later.
    */
   logs(id: string, options: PageOptions = {}): Promise<Page<LogLine>> {
     return this.#shared.call(() => readLogs(this.#shared, this.namespace, id, options));
@@ -401,9 +402,9 @@ export class WorkflowClient {
 
   /**
    * Lifecycle events of this namespace, from this host and from others, from now on. Best effort: a reader that is slow by
-   * 10,000 events loses the oldest. Breaking off the loop, or `return()`, ends it; so does the host's stop.
+   * 10,000 events loses the oldest, and `dropped` counts them; `on` loses none. Breaking off the loop, or `return()`, ends it; so does the host's stop.
    */
-  events(): AsyncIterableIterator<LifecycleEvent> {
+  events(): LifecycleEvents {
     const unsubscribe = this.#subscribe((event) => stream.push(event));
     const forget = this.#shared.onStop(() => stream.end());
     const stream = new EventStream(() => {

@@ -4,7 +4,7 @@ import { reviveError } from "../../engine/index.ts";
 import { WorkflowNotFoundError, type WfeError } from "../../errors.ts";
 import { decodeRowError } from "../core/row-record.ts";
 import type { ClientShared } from "./client-shared.ts";
-import { EventStream } from "./event-stream.ts";
+import { EventStream, type LifecycleEvents } from "./event-stream.ts";
 import { readHistory, type HistoryItem } from "./history.ts";
 import { checkId } from "./names.ts";
 import { readWorkflow } from "./read-workflow.ts";
@@ -37,9 +37,10 @@ export interface WorkflowHandle<Result = WorkflowData> {
 
   /**
    * Lifecycle events of this workflow from now on, up to the one that ends it, which always comes; the others are best effort.
-   * Of a workflow that has ended it is the only one. Breaking off the loop ends it.
+   * Of a workflow that has ended it is the only one. A reader that is slow by 10,000 events loses the oldest, and `dropped` counts
+   * them. Breaking off the loop ends it.
    */
-  events(): AsyncIterableIterator<LifecycleEvent>;
+  events(): LifecycleEvents;
 }
 
 /** How long the events that other hosts still have on their way may take, once the store says that the workflow has ended. */
@@ -93,7 +94,7 @@ class Handle implements WorkflowHandle<any> {
     return this.#shared.call(() => readHistory(this.#shared, this.namespace, this.id, options));
   }
 
-  events(): AsyncIterableIterator<LifecycleEvent> {
+  events(): LifecycleEvents {
     const shared = this.#shared;
     const stopWaiting = new AbortController();
     const unsubscribe = shared.core.hub.subscribe((event) => {

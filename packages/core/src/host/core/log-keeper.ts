@@ -9,6 +9,8 @@ export interface LogLineRecord {
   readonly stepId: string;
   readonly executionId: string;
   readonly attempt: number;
+  /** Counts the lines of the attempt, from 1, so that a reader can tell where some are gone. */
+  readonly line: number;
   readonly stream?: string;
   readonly level?: string;
   readonly text?: string;
@@ -23,9 +25,9 @@ const flushLines = 500;
 const batchLines = 1_000;
 /**
  * More than these, or longer ones together, are not held for a store that is slow, nor for a step that writes without a pause: the
- * oldest are dropped, and their number is told.
+ * oldest are dropped, and their number is told. What comes through a pipe comes in pieces of 64 KiB, which may be 32,768 lines.
  */
-const mostHeld = 10_000;
+const mostHeld = 100_000;
 const mostHeldUnits = 16 * 1024 ** 2;
 
 /** Takes what steps write and hands it to the store in batches. No step waits for it, and none fails by it. */

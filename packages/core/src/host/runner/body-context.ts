@@ -29,6 +29,8 @@ export class BodyContext implements StepContext {
   readonly #owner: ContextOwner;
   #data: { readonly value: unknown } | undefined;
   #log: StepLog | undefined;
+  /** Lines written so far. */
+  #lines = 0;
 
   constructor(owner: ContextOwner) {
     this.#owner = owner;
@@ -95,7 +97,7 @@ export class BodyContext implements StepContext {
   }
 
   get log(): StepLog {
-    this.#log ??= stepLog(this.#owner);
+    this.#log ??= stepLog(this.#owner, (line) => this.#keep(line));
     return this.#log;
   }
 
@@ -122,8 +124,15 @@ export class BodyContext implements StepContext {
     this.#tell("step.progress", details === undefined ? {} : { details: copy(details, { path: "details" }) });
   }
 
-  #keep(line: Omit<LogLineRecord, "stepId" | "executionId" | "attempt">): void {
-    keepLine(this.#owner, line);
+  /** Keeps a line for whoever reads it later; an attempt that is over has nothing more to say. */
+  #keep(line: WrittenLine): void {
+    const { core, attempt, live, run } = this.#owner;
+    if (!live || core.logs === undefined) return;
+    const text = line.text === undefined ? {} : { text: cut(line.text, core.options.limits.outputLineBytes) };
+    const { node, executionId } = attempt;
+    this.#lines += 1;
+    const from = { stepId: node.id, executionId, attempt: attempt.attempt, line: this.#lines };
+    core.logs.add(run, { ...line, ...text, ...from });
   }
 
   #tell(type: "step.progress" | "step.output", rest: Partial<LifecycleEvent>): void {
@@ -165,25 +174,18 @@ const why: Readonly<Record<StepAbortedError["reason"], string>> = {
   conflict: "is asked to end because another host goes on with its workflow; what it still returns is refused",
 };
 
-function stepLog(owner: ContextOwner): StepLog {
+type WrittenLine = Omit<LogLineRecord, "stepId" | "executionId" | "attempt" | "line">;
+
+function stepLog(owner: ContextOwner, keep: (line: WrittenLine) => void): StepLog {
   const { core, attempt } = owner;
   const base = { workflowId: attempt.workflow.id, stepId: attempt.node.id, attempt: attempt.attempt };
   const write =
     (level: keyof StepLog): StepLog["info"] =>
     (message, fields) => {
       core.log[level](message, fields === undefined ? base : { ...base, ...fields });
-      keepLine(owner, { kind: "log", level, text: String(message), ...(fields === undefined ? {} : storable(fields)) });
+      keep({ kind: "log", level, text: String(message), ...(fields === undefined ? {} : storable(fields)) });
     };
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
-}
-
-/** Keeps a line for whoever reads it later; an attempt that is over has nothing more to say. */
-function keepLine(owner: ContextOwner, line: Omit<LogLineRecord, "stepId" | "executionId" | "attempt">): void {
-  const { core, attempt, live, run } = owner;
-  if (!live || core.logs === undefined) return;
-  const text = line.text === undefined ? {} : { text: cut(line.text, core.options.limits.outputLineBytes) };
-  const { node, executionId } = attempt;
-  core.logs.add(run, { ...line, ...text, stepId: node.id, executionId, attempt: attempt.attempt });
 }
 
 /** The first piece; what is cut off is not kept. */

@@ -142,13 +142,14 @@ describe("a stream of events", () => {
     expect(read).toEqual([1, 2]);
   });
 
-  it("keeps the newest when its reader is too slow", async () => {
+  it("keeps the newest when its reader is too slow, and says how many are gone", async () => {
     const stream = new EventStream(() => {});
     for (let index = 0; index < 12_345; index++) stream.push(event(index));
     stream.end();
     const read: number[] = [];
     for await (const { at } of stream) read.push(at);
     expect(read.length).toBe(10_000);
+    expect(stream.dropped).toBe(2_345);
     expect(read[0]).toBe(2_345);
     expect(read.at(-1)).toBe(12_344);
   });
