@@ -1,5 +1,5 @@
 import type { WorkflowDefinition } from "@wfe/core";
-import { type Block, type DefinitionNode, defineWorkflow } from "@wfe/core/definition";
+import { type Block, type DefinitionNode, defineWorkflow, type NodePlace } from "@wfe/core/definition";
 import { NotFoundError, UsageError } from "./exit-codes.ts";
 
 /** Which steps of a workflow are run. */
@@ -25,40 +25,78 @@ export function selectSteps(definition: WorkflowDefinition, { only, from }: Sele
   return defineWorkflow({
     id,
     version,
-    body: only === undefined ? bodyFrom(definition, step) : { nodes: [place.node] },
+    body: only === undefined ? bodyFrom(definition, place) : bodyOf(definition, place),
     ...(description === undefined ? {} : { description }),
     ...(dataSchema === undefined ? {} : { dataSchema }),
   });
 }
 
-function bodyFrom(definition: WorkflowDefinition, step: string): Block {
-  const place = definition.index.places.get(step);
-  if (place === undefined) throw new TypeError(`no step ${step}`);
-  const { owner, block, position } = place;
-  if (owner === null) return { nodes: block.nodes.slice(position) };
-  // What surrounds all steps (hooks of the whole workflow, the graph that `needs` makes) stays around those that are left.
-  const container = definition.index.places.get(owner);
-  const isOuter = container?.owner === null || (container !== undefined && isWrapper(definition, container.owner));
-  const narrowed = container === undefined || !isOuter ? undefined : narrow(container.node, step, position);
-  if (container === undefined || narrowed === undefined) {
-    throw new UsageError(
-      `--from: step \`${step}\` is inside \`${owner}\`: name one that stands at the top of the workflow`,
-    );
+/** A step with what its own keys have put around it, but for its `when`: whoever names it wants it to run. */
+function bodyOf(definition: WorkflowDefinition, place: NodePlace): Block {
+  const step = place.node.id;
+  let outer = place;
+  for (const around of ownersOf(definition, place)) {
+    if (isOf(step, around.node.id)) outer = isWhen(step, around.node) ? outer : around;
+    else if (around.node.kind === "for-each") {
+      const loop = around.node.id.replace(/\/matrix(-\d+)?$/, "");
+      throw new UsageError(`--step: \`${step}\` runs for each item of \`${loop}\`: name that one`);
+    }
   }
-  const nodes = container.block.nodes.with(container.position, narrowed).slice(container.position);
-  const outer = container.owner === null ? undefined : definition.index.places.get(container.owner)?.node;
-  return outer?.kind === "saga" ? { nodes: [{ ...outer, body: { nodes } }] } : { nodes };
+  return { nodes: [outer.node] };
 }
 
-function isWrapper({ body }: WorkflowDefinition, owner: string | null): boolean {
-  return body.nodes.length === 1 && body.nodes[0]?.id === owner && body.nodes[0].kind === "saga";
+/** A step and those after it. What surrounds them (hooks of the whole workflow, the graph that `needs` makes) stays around them. */
+function bodyFrom(definition: WorkflowDefinition, place: NodePlace): Block {
+  const step = place.node.id;
+  let inner = place;
+  let nodes = place.block.nodes.slice(place.position);
+  for (const around of ownersOf(definition, place)) {
+    const narrowed = isOf(step, around.node.id) ? around.node : narrow(definition, around.node, inner, nodes);
+    if (narrowed === undefined) {
+      throw new UsageError(
+        `--from: step \`${step}\` is inside \`${around.node.id}\`: name one that stands at the top of the workflow`,
+      );
+    }
+    nodes = [narrowed, ...around.block.nodes.slice(around.position + 1)];
+    inner = around;
+  }
+  return { nodes };
 }
 
-function narrow(node: DefinitionNode, step: string, position: number): DefinitionNode | undefined {
-  if (node.kind === "saga") return { ...node, body: { nodes: node.body.nodes.slice(position) } };
-  if (node.kind !== "graph") return undefined;
+/** What a node stands in, the innermost first. */
+function ownersOf(definition: WorkflowDefinition, { owner }: NodePlace): readonly NodePlace[] {
+  const place = owner === null ? undefined : definition.index.places.get(owner);
+  return place === undefined ? [] : [place, ...ownersOf(definition, place)];
+}
+
+/** Whether a node was made of a key of the step: `b/when`, `b/matrix`, `b/saga`. */
+function isOf(step: string, id: string): boolean {
+  return id.startsWith(`${step}/`);
+}
+
+function isWhen(step: string, { id }: DefinitionNode): boolean {
+  return /^when(-\d+)?$/.test(id.slice(step.length + 1));
+}
+
+/** What the hooks of a whole workflow hang on: an `if` that is always true, around everything. */
+function holdsHooks({ body }: WorkflowDefinition, { id, kind, ensure, onFailure }: DefinitionNode): boolean {
+  const isAround = kind === "if" && body.nodes.length === 1 && body.nodes[0]?.id === id;
+  return isAround && /^workflow(-\d+)?$/.test(id) && (ensure !== undefined || onFailure !== undefined);
+}
+
+/** A container that begins at one of the nodes in it; `nodes` is what stays of their block. Undefined where it cannot. */
+function narrow(
+  definition: WorkflowDefinition,
+  node: DefinitionNode,
+  { slot, node: begin }: NodePlace,
+  nodes: readonly DefinitionNode[],
+): DefinitionNode | undefined {
+  if (node.kind === "saga") return slot === "body" ? { ...node, body: { nodes } } : undefined;
+  if (node.kind === "if")
+    return slot === "then" && holdsHooks(definition, node) ? { ...node, then: { nodes } } : undefined;
+  if (node.kind !== "graph" || !slot.startsWith("vertex:")) return undefined;
   // Those that need it, directly or not; what else they need is taken as done.
-  const kept = new Set([step]);
+  const kept = new Set([begin.id]);
   for (let grew = true; grew;) {
     grew = false;
     for (const vertex of node.vertices) {
@@ -69,6 +107,9 @@ function narrow(node: DefinitionNode, step: string, position: number): Definitio
   }
   const vertices = node.vertices
     .filter((vertex) => kept.has(vertex.node.id))
-    .map((vertex) => ({ ...vertex, needs: vertex.needs.filter((need) => kept.has(need)) }));
+    .map((vertex) => ({
+      node: vertex.node.id === begin.id ? (nodes[0] ?? vertex.node) : vertex.node,
+      needs: vertex.needs.filter((need) => kept.has(need)),
+    }));
   return { ...node, vertices };
 }
