@@ -15,23 +15,26 @@ export interface Terminal {
   readonly isLive: boolean;
   /** Whether lines go to the log of GitHub Actions. */
   readonly isGitHub: boolean;
-  /** How wide it is; 0 where it is no terminal. */
+  /** How wide it is; 0 where it is no terminal, or one that does not say how large it is. */
   readonly columns: number;
   /** Whether nobody reads the result any more. */
   readonly isDataRefused: () => boolean;
 }
 
-export function processTerminal(environment: NodeJS.ProcessEnv = process.env): Terminal {
+export function processTerminal(
+  environment: NodeJS.ProcessEnv = process.env,
+  screen: NodeJS.WriteStream = process.stderr,
+): Terminal {
   const isGitHub = environment["GITHUB_ACTIONS"] === "true";
-  // A terminal that does not say how wide it is says 0, and cannot be drawn on.
-  const columns = process.stderr.isTTY ? process.stderr.columns : 0;
+  // A terminal that does not say how large it is says 0, and cannot be drawn on.
+  const columns = screen.isTTY && screen.rows > 0 ? screen.columns : 0;
   const stdout = patientWriter(process.stdout);
-  const stderr = patientWriter(process.stderr);
+  const stderr = patientWriter(screen);
   return {
     data: stdout.write,
     say: (line) => stderr.write(`${line}\n`),
     // Asks the stream, and NO_COLOR and FORCE_COLOR.
-    style: (style, text) => styleText(style, text, { stream: process.stderr }),
+    style: (style, text) => styleText(style, text, { stream: screen }),
     isLive: columns > 0 && environment["TERM"] !== "dumb" && environment["CI"] === undefined && !isGitHub,
     isGitHub,
     columns,
@@ -48,7 +51,7 @@ function patientWriter(stream: NodeJS.WriteStream): {
   stream.on("error", ({ code, message }: NodeJS.ErrnoException) => {
     if (isRefused) return;
     isRefused = true;
-    if (code === "EPIPE" || stream === process.stderr) return;
+    if (code === "EPIPE" || stream !== process.stdout) return;
     // A full disk under a redirected result: whoever asked for it has to know.
     process.stderr.write(`error: the result cannot be written: ${message}\n`);
     process.once("exit", (ended) => {

@@ -1,5 +1,8 @@
 import type { Block, DefinitionNode, ForEachNode } from "@wfe/core/definition";
-import type { Located } from "../source/located.ts";
+import { childOf, keyOf, type Located } from "../source/located.ts";
+import { suggestion } from "../source/nearest.ts";
+import { short } from "../source/read.ts";
+import { headOf } from "./check-shape.ts";
 import type { WorkflowContext } from "./context.ts";
 import { combinationsOf } from "./matrix.ts";
 import { wrapRuns, type Place } from "./place.ts";
@@ -16,6 +19,7 @@ export function compileMatrix(
   body: Block,
 ): DefinitionNode {
   const template = context.template(matrix, place);
+  checkExclude(context, matrix);
   const fixed = template.constant ? combine(context, matrix, template.evaluate({})) : undefined;
   const { base } = context;
   const items: ForEachNode["items"] = (data: Record<string, unknown>, at) => {
@@ -39,9 +43,33 @@ const mostParallel = 256;
 
 function combine(context: WorkflowContext, matrix: Located, value: unknown): ReturnType<typeof combinationsOf> {
   try {
-    return combinationsOf(value as Record<string, unknown>);
+    const combinations = combinationsOf(value as Record<string, unknown>);
+    if (combinations.length === 0) {
+      const hint = "give its names values that `exclude` does not take away, or remove the step";
+      context.problems.add(
+        "wrong-value",
+        headOf(matrix),
+        "this matrix has no combination: the step would never run",
+        hint,
+      );
+    }
+    return combinations;
   } catch (error) {
     context.problems.add("wrong-value", matrix, (error as Error).message);
     return [];
+  }
+}
+
+/** A name that no combination has excludes nothing, or all. `include` may bring new names. */
+function checkExclude(context: WorkflowContext, matrix: Located): void {
+  const excluded = childOf(matrix, "exclude");
+  if (matrix.kind !== "map" || excluded?.kind !== "list") return;
+  const names = [...matrix.entries.keys()].filter((key) => key !== "include" && key !== "exclude");
+  for (const pattern of excluded.items) {
+    for (const key of pattern.kind === "map" ? pattern.entries.keys() : []) {
+      if (names.includes(key)) continue;
+      const message = `\`exclude\` names \`${short(key)}\`, which the matrix does not have`;
+      context.problems.add("unknown-name", keyOf(pattern, key), message, suggestion(key, names));
+    }
   }
 }

@@ -35,7 +35,7 @@ export type WorkflowEdit =
  * anchors and `${{ }}`.
  *
  * The result is not checked as a workflow, so that an editor can save what is not finished. Throws `InvalidOptionError` where a
- * path leads nowhere, or through an alias: what it repeats is changed at its anchor.
+ * path leads nowhere, or through an alias: what it repeats is changed at its anchor; and for a value that is not JSON.
  */
 export function editWorkflow(text: string, edits: readonly WorkflowEdit[]): string {
   return edits.reduce(editOnce, text);
@@ -68,6 +68,7 @@ function editOnce(text: string, edit: WorkflowEdit): string {
   const last = edit.path.at(-1);
   if (last === undefined)
     throw new InvalidOptionError("an edit needs a path: keys and indices from the top of the file");
+  checkValue(edit);
   const parent = parentOf(document.contents, edit.path);
   const written = isMap(parent)
     ? editMap(text, parent, String(last), edit)
@@ -75,6 +76,21 @@ function editOnce(text: string, edit: WorkflowEdit): string {
   // Layout is guessed from what stands around: a guess that went wrong would be a file that says something else.
   if (written !== undefined && isDone(text, written, edit)) return written;
   return rewritten(text, edit);
+}
+
+/** What JSON has no form for could not be read back from the file. */
+function checkValue(edit: WorkflowEdit): void {
+  if ("remove" in edit) return;
+  const name = edit.path.join(".");
+  let written: string | undefined;
+  try {
+    written = JSON.stringify(edit.value);
+  } catch (cause) {
+    throw new InvalidOptionError(`\`${name}\` cannot be set to this: ${(cause as Error).message}`, { cause });
+  }
+  if (written !== undefined) return;
+  const given = edit.value === undefined ? "undefined" : `a ${typeof edit.value}`;
+  throw new InvalidOptionError(`\`${name}\` cannot be set to ${given}: \`remove: true\` takes it away`);
 }
 
 function parentOf(top: Node | null, path: EditPath): YAMLMap | YAMLSeq {

@@ -97,6 +97,16 @@ workflow: # the only one
     );
   });
 
+  it.each([
+    [undefined, "`workflow.id` cannot be set to undefined: `remove: true` takes it away"],
+    [() => 1, "`workflow.id` cannot be set to a function"],
+    [1n, "`workflow.id` cannot be set to this: Do not know how to serialize a BigInt"],
+  ])("refuses %s as a value, which no file can say", (value, message) => {
+    expect(() => editWorkflow(text, [{ path: ["workflow", "id"], value }])).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(message) }),
+    );
+  });
+
   it("replaces the file as a whole, with its mode", async () => {
     const folder = await mkdtemp(join(tmpdir(), "wfe-edit-"));
     try {

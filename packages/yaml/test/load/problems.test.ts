@@ -124,6 +124,22 @@ deploy.yaml:5:26: there is no type \`lgo\`
       "- { name: a, run: x, needs: [c] }\n- { name: b, run: x, needs: [a] }\n- { name: c, run: x, needs: [b] }",
       "6:34 cycle: steps that need one another: `a` -> `c` -> `b` -> `a`",
     ],
+    ["a matrix without names", "- { name: a, run: x, matrix: {} }", "no combination: the step would never run"],
+    [
+      "a matrix whose only name has no value",
+      "- { name: a, run: x, matrix: { node: [] } }",
+      "5:34 wrong-value: this matrix has no combination: the step would never run",
+    ],
+    [
+      "a matrix of which all is excluded",
+      "- { name: a, run: x, matrix: { node: [1], exclude: [{ node: 1 }] } }",
+      "no combination: the step would never run",
+    ],
+    [
+      "an `exclude` of a name that the matrix does not have",
+      "- { name: a, run: x, matrix: { node: [1], exclude: [{ nod: 1 }] } }",
+      "unknown-name: `exclude` names `nod`, which the matrix does not have | did you mean `node`?",
+    ],
     [
       "a matrix with too many runs",
       "- { name: a, run: x, matrix: { a: [1,2,3,4,5,6,7], b: [1,2,3,4,5,6,7], c: [1,2,3,4,5,6,7] } }",
@@ -267,7 +283,7 @@ deploy.yaml:5:26: there is no type \`lgo\`
       "5:49 unknown-variable: there is no variable `db.hots` | did you mean `host`?",
     ]);
     expect(found(text)).toEqual([
-      "5:49 unknown-variable: there is no variable `db.hots` | give it to the loader, as in `loadWorkflow(file, { name: value })`",
+      "5:49 unknown-variable: there is no variable `db.hots` | give it a value: `wfe ... --var name=value`, in a program `loadWorkflow(file, { name: value })`",
     ]);
   });
 
