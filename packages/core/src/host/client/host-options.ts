@@ -32,6 +32,11 @@ export interface WorkflowHostOptions {
   readonly workflows?: readonly WorkflowDefinition[];
   /** The tenant of all calls, where `host.in(...)` does not say otherwise. Default `"default"`. */
   readonly namespace?: string;
+  /**
+   * The ids of workflows, in the host's namespace, that this host takes, with their children: whatever else is due stays for other
+   * hosts. They may be started later. For a process that is there for one workflow. Default: all are taken.
+   */
+  readonly only?: readonly string[];
   /** Workflows in hand at once, 1 to 100,000. Default 500. */
   readonly concurrency?: number;
   /** Step bodies at work at once, over all workflows, 1 to 1,000,000. Default 5,000. */
@@ -88,6 +93,7 @@ const known: Readonly<Record<keyof WorkflowHostOptions, true>> = {
   providers: true,
   workflows: true,
   namespace: true,
+  only: true,
   concurrency: true,
   maxBodies: true,
   lease: true,
@@ -173,8 +179,20 @@ function checkSettings(options: WorkflowHostOptions & { readonly [afterTurns]?: 
     ),
     createStep: checkFunction("createStep", options.createStep ?? ((Step) => new Step())),
     retention,
+    ...checkOnly(options),
     checkpointTurns: options[afterTurns] ?? defaultSettings.checkpointTurns,
   };
+}
+
+function checkOnly({ only, namespace = "default" }: WorkflowHostOptions): Pick<HostSettings, "only"> {
+  if (only === undefined) return {};
+  const ids = checkArray("only", only).map((id, index) => checkName(`\`only[${index}]\``, id));
+  if (ids.length === 0) {
+    throw new InvalidOptionError(
+      "`only` names no workflow, so that the host would never take one: name some, leave it out, or do not start the host",
+    );
+  }
+  return { only: { namespace: checkName("`namespace`", namespace), ids } };
 }
 
 function checkDuration(name: string, value: Duration, leastMs: number, mostMs: number): number {

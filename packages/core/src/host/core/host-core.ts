@@ -102,8 +102,16 @@ export interface HostLimits extends EngineLimits {
   readonly logLines: number;
 }
 
+/** Workflows that a host takes only. */
+export interface OnlyThese {
+  readonly namespace: string;
+  readonly ids: readonly string[];
+}
+
 /** The options of a host, checked and complete. */
 export interface HostSettings {
+  /** Absent: whatever is due. Children of these are taken as well. */
+  readonly only?: OnlyThese;
   /** Workflows in hand at once. */
   readonly concurrency: number;
   /** Bodies running at once, over all workflows. */

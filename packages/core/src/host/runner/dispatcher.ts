@@ -3,6 +3,7 @@ import type { Pulled, QueueItem } from "../../providers/queue-provider.ts";
 import { recordFormat } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import type { HostCore } from "../core/host-core.ts";
+import type { Chosen } from "./chosen.ts";
 
 export interface DispatcherOptions {
   /** The lease to claim under; undefined: none can be claimed now. */
@@ -10,6 +11,8 @@ export interface DispatcherOptions {
   readonly freeSlots: () => number;
   /** Takes claimed workflows into hand. */
   readonly take: (claimed: readonly ClaimedWorkflow[]) => void;
+  /** Those among which is claimed; undefined: among all. */
+  readonly chosen?: Chosen | undefined;
 }
 
 const advancedAtOnce = 500;
@@ -117,8 +120,16 @@ export class Dispatcher {
     const limit = Math.min(this.#options.freeSlots(), this.#core.options.limits.batch);
     this.#starved = limit <= 0;
     if (this.#starved) return;
-    const request: ClaimRequest = { lease, limit, definitions, format: recordFormat };
-    const asksQueue = this.#queueHinted && this.#core.runtime.clock.monotonic() >= this.#queueRestsUntil;
+    let request: ClaimRequest = { lease, limit, definitions, format: recordFormat };
+    const { chosen } = this.#options;
+    if (chosen !== undefined) {
+      const runs = await chosen.runs();
+      if (runs.length === 0) return;
+      request = { ...request, runs };
+    }
+    // What it pulled from a queue, a host that takes only some would keep from the others.
+    const asksQueue =
+      chosen === undefined && this.#queueHinted && this.#core.runtime.clock.monotonic() >= this.#queueRestsUntil;
     const pulled = asksQueue ? await this.#pullFromQueue(request) : { claimed: [], candidates: [] };
     const left = Math.min(limit, this.#options.freeSlots());
     if (left <= 0) {
@@ -175,13 +186,19 @@ export class Dispatcher {
   }
 
   #take(claimed: readonly ClaimedWorkflow[]): void {
-    if (claimed.length > 0) this.#options.take(claimed);
+    if (claimed.length === 0) return;
+    this.#options.chosen?.taken(claimed);
+    this.#options.take(claimed);
   }
 
   /** Sets the timer for what is due next. */
   async #lookAhead({ definitions }: ClaimRequest, claimedSome: boolean): Promise<void> {
     const { persistence } = this.#core.providers;
-    const next = await persistence.nextDueAt(definitions);
+    const { chosen } = this.#options;
+    const next =
+      chosen === undefined
+        ? await persistence.nextDueAt(definitions)
+        : earlier(await persistence.nextDueAt([]), chosen.nextDueAt());
     this.#dueTimer?.cancel();
     this.#dueTimerAt = Number.POSITIVE_INFINITY;
     if (next === null) return;
@@ -213,10 +230,15 @@ export class Dispatcher {
       delayMs,
       () => {
         this.#stuckAt = undefined;
+        this.#options.chosen?.lookAgain();
         this.pokeQueue();
         this.#schedulePoll();
       },
       { background: true },
     );
   }
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }

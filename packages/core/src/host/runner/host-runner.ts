@@ -7,6 +7,7 @@ import { systemClock } from "../../runtime/system-runtime.ts";
 import type { HostCore, Runner, RunnerStats } from "../core/host-core.ts";
 import { Offers } from "../core/offers.ts";
 import { BodyTally } from "./body-tally.ts";
+import { Chosen } from "./chosen.ts";
 import { Committer } from "./committer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Hand } from "./hand.ts";
@@ -33,6 +34,8 @@ export class HostRunner implements Runner {
   readonly #committer: Committer;
   readonly #lease: LeaseKeeper;
   readonly #dispatcher: Dispatcher;
+  /** Undefined: all that is due is taken. */
+  readonly #chosen: Chosen | undefined;
   readonly #sweeper: Sweeper;
   readonly #indexer: SearchIndexer | undefined;
   readonly #bodies: BodyTally;
@@ -55,6 +58,7 @@ export class HostRunner implements Runner {
       isOver: () => this.#state === "stopped",
       released: (run, dueAt) => this.#released(run, dueAt),
       dropped: (run, reload) => this.#dropped(run, reload),
+      created: (children) => this.#chosen?.created(children.map(({ id }) => id)),
       poke: () => this.#dispatcher.poke(),
     });
     this.#lease = new LeaseKeeper(core, {
@@ -74,10 +78,13 @@ export class HostRunner implements Runner {
     const { search } = core.providers;
     this.#indexer =
       search && new SearchIndexer(core, search, { lease: () => this.#lease.lease, inHand: () => this.#hand.size });
+    const { only } = core.options;
+    this.#chosen = only && new Chosen(core, only, (run) => this.#hand.has(run));
     this.#dispatcher = new Dispatcher(core, {
       lease: () => (this.#maySend() ? this.#lease.lease?.id : undefined),
       freeSlots: () => core.options.concurrency - this.#hand.size,
       take: (claimed) => this.#take(claimed),
+      chosen: this.#chosen,
     });
   }
 
@@ -164,6 +171,7 @@ export class HostRunner implements Runner {
 
   #released(run: Run, dueAt: number | null | undefined): void {
     this.#hand.remove(run);
+    this.#chosen?.released(run, dueAt);
     this.#dispatcher.freed();
     if (dueAt === undefined) this.#dispatcher.poke();
     else if (dueAt !== null) this.#dispatcher.noteDue(dueAt);
@@ -322,6 +330,7 @@ interface ContextLinks {
   readonly isOver: () => boolean;
   readonly released: RunnerContext["released"];
   readonly dropped: RunnerContext["dropped"];
+  readonly created: RunnerContext["created"];
   readonly poke: () => void;
 }
 
@@ -336,6 +345,7 @@ class Context implements RunnerContext {
   readonly mayAct: () => boolean;
   readonly released: RunnerContext["released"];
   readonly dropped: RunnerContext["dropped"];
+  readonly created: RunnerContext["created"];
   readonly poke: () => void;
   stopping = false;
   readonly #turnPrefix: string;
@@ -353,6 +363,7 @@ class Context implements RunnerContext {
     this.mayAct = links.mayAct;
     this.released = links.released;
     this.dropped = links.dropped;
+    this.created = links.created;
     this.poke = links.poke;
     const { limits, maxLoneDeaths } = core.options;
     this.#decide = {

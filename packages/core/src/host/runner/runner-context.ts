@@ -1,5 +1,5 @@
 import type { DecideContext } from "../../engine/decision.ts";
-import type { Run } from "../../providers/records.ts";
+import type { NewWorkflow, Run } from "../../providers/records.ts";
 import type { HostCore } from "../core/host-core.ts";
 import type { BodyTally } from "./body-tally.ts";
 import type { Committer } from "./committer.ts";
@@ -29,6 +29,8 @@ export interface RunnerContext {
   released(run: Run, dueAt: number | null | undefined): void;
   /** A workflow is out of hand for another reason. `reload`: it may still be ours. */
   dropped(run: Run, reload: Reload | undefined): void;
+  /** Children were created. */
+  created(children: readonly NewWorkflow[]): void;
   /** Children were created, or something else has become due. */
   poke(): void;
 }

@@ -544,6 +544,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
         this.#context.core.registry.get(state.identity.definitionId, state.identity.version) ?? this.#definition;
     }
     if (this.#bodies.size > 0) this.#bodies.follow(state);
+    if (turn.create !== undefined) this.#context.created(turn.create);
     if (turn.row?.release === true) return this.#releasedWith(dueAt);
     if (state.stragglers.size > 0) this.#inputs.add(...endedStragglers(state, this.#bodies));
     const revived = before.phase !== "active" && state.phase === "active";
