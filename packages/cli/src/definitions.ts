@@ -15,11 +15,13 @@ export async function definitionsOf(
   if (found.isDirectory()) throw new InvalidFileError(`${file} is a folder: name a file in it`);
   const isYaml = [".yaml", ".yml"].includes(extname(path));
   if (isYaml) {
-    const { fileCache, loadWorkflows } = await import("@wfe/yaml");
-    return loadWorkflows(path, variables, {
+    const { fileCache, fileOfWorkflow, loadWorkflows } = await import("@wfe/yaml");
+    const loaded = await loadWorkflows(path, variables, {
       secrets: (name) => process.env[name],
       cache: fileCache(resolve(".wfe", "cache")),
     });
+    for (const definition of loaded) if (fileOfWorkflow(definition) !== path) included.add(definition);
+    return loaded;
   }
   const definitions = Object.values(await loadModule(path, file))
     .flat()
@@ -34,12 +36,18 @@ function isDefinition(value: unknown): value is WorkflowDefinition {
   return typeof value === "object" && value !== null && "toMermaid" in value && "hash" in value && "body" in value;
 }
 
-/** The one that is meant: by its id, or the first. */
+/** Those of other files than the one that was named. */
+const included = new WeakSet<WorkflowDefinition>();
+
+/** The one that is meant: by its id, or the first of the file itself, whatever it includes before. */
 export function chooseDefinition(
   definitions: readonly WorkflowDefinition[],
   id: string | undefined,
 ): WorkflowDefinition {
-  const found = id === undefined ? definitions[0] : definitions.findLast((definition) => definition.id === id);
+  const found =
+    id === undefined
+      ? (definitions.find((definition) => !included.has(definition)) ?? definitions[0])
+      : definitions.findLast((definition) => definition.id === id);
   if (found !== undefined) return found;
   const there = definitions.map((definition) => `\`${definition.id}\``).join(", ");
   throw new NotFoundError(`there is no workflow \`${id}\` in the file; it has ${there === "" ? "none" : there}`);

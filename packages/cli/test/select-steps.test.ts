@@ -119,3 +119,19 @@ describe("wfe run --step", () => {
     });
   });
 });
+
+describe("wfe run of a file that includes others", () => {
+  it("runs the first workflow of the file itself; --workflow names another", async () => {
+    desk.file("part.yaml", "workflow: { id: part, version: 1, steps: [{ name: p, run: echo part >> log.txt }] }");
+    desk.file(
+      "main.yaml",
+      "include: part.yaml\nworkflow: { id: main, version: 1, steps: [{ name: m, run: echo main >> log.txt }] }",
+    );
+    desk.file("list.yaml", "include: part.yaml\n");
+    expect((await desk.wfe("graph", "main.yaml")).stdout).toContain(`["m"]`);
+    for (const args of [["main.yaml"], ["main.yaml", "--workflow", "part"], ["list.yaml"]]) {
+      expect((await desk.wfe("run", ...args)).code).toBe(0);
+    }
+    expect(readFileSync(desk.path("log.txt"), "utf8")).toBe("main\npart\npart\n");
+  });
+});

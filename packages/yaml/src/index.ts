@@ -1,4 +1,12 @@
-export { loadWorkflow, loadWorkflows, parseWorkflow, parseWorkflows, validateFile, validateText } from "./load/load.ts";
+export {
+  fileOfWorkflow,
+  loadWorkflow,
+  loadWorkflows,
+  parseWorkflow,
+  parseWorkflows,
+  validateFile,
+  validateText,
+} from "./load/load.ts";
 export type { LoadOptions, ParseOptions } from "./load/options.ts";
 export type { SecretSource } from "./running/secrets.ts";
 export { fileCache, memoryCache } from "./running/step-cache.ts";

@@ -13,7 +13,7 @@ interface GraphOptions extends JsonOption {
 export function addGraph(program: Command, { terminal }: Surroundings): void {
   withJson(program.command("graph").argument("<file>", "YAML, or a module that exports workflows"))
     .description("draw a workflow as a Mermaid flowchart")
-    .option("--workflow <id>", "which one of the file (default: the first)")
+    .option("--workflow <id>", "which one of the file (default: the first that stands in it)")
     .option("--var <name=value>", "a variable (may be given several times)", variable)
     .action(async (file: string, options: GraphOptions) => {
       const definition = chooseDefinition(await definitionsOf(file, options.var ?? {}), options.workflow);

@@ -28,7 +28,7 @@ export function addRun(program: Command, { terminal }: Surroundings): void {
     withStore(program.command("run").argument("<file>", "YAML, or a module that exports workflows")),
   )
     .description("run a workflow of a file; its result goes to stdout")
-    .option("--workflow <id>", "which one of the file (default: the first)")
+    .option("--workflow <id>", "which one of the file (default: the first that stands in it)")
     .option("--var <name=value>", "a variable, `${{ var.name }}` (may be given several times)", variable)
     .option("--input <json>", "the data to start with; @file reads a file, - reads stdin", jsonObject)
     .option("--id <id>", "of the run: starting the same id again gives the same run (default: made up)")

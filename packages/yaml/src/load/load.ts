@@ -32,11 +32,25 @@ function load(source: Source, variables: Variables, options: LoadOptions): Loade
   const compiled: CompiledWorkflow[] = workflows.map((workflow) =>
     compileWorkflow(workflow, { variables, types, runner, problems, siblings }),
   );
+  for (const [index, { definition }] of compiled.entries()) {
+    const from = workflows[index]?.raw.source.file;
+    if (definition !== undefined && from !== undefined) files.set(definition, from);
+  }
   return {
     problems: problems.list(),
     definitions: compiled.flatMap(({ definition }) => (definition === undefined ? [] : [definition])),
     preparing: compiled.flatMap(({ preparing }) => preparing),
   };
+}
+
+const files = new WeakMap<WorkflowDefinition, string>();
+
+/**
+ * The file in which a workflow that was loaded stands, as it was named or found: another one than was asked for where `include`
+ * led to it. Undefined for a definition that comes from no file.
+ */
+export function fileOfWorkflow(definition: WorkflowDefinition): string | undefined {
+  return files.get(definition);
 }
 
 function checkVariables(variables: unknown): void {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runToEnd } from "@wfe/core/testing";
-import { loadWorkflow, loadWorkflows, parseWorkflow, parseWorkflows, validateFile } from "@wfe/yaml";
+import { fileOfWorkflow, loadWorkflow, loadWorkflows, parseWorkflow, parseWorkflows, validateFile } from "@wfe/yaml";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 let folder: string;
@@ -34,6 +34,7 @@ describe("files", () => {
     });
     const loaded = await loadWorkflows(at("main.yaml"));
     expect(loaded.map(({ id }) => id)).toEqual(["b", "c", "a", "d"]);
+    expect(loaded.map(fileOfWorkflow)).toEqual(["parts/b.yaml", "parts/c.yml", "main.yaml", "main.yaml"].map(at));
   });
 
   it("that include one another are a problem that names the way", async () => {
