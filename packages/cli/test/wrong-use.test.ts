@@ -83,4 +83,20 @@ describe("wrong use of the command", () => {
       exitCodeOf(new TypeError("ours")),
     ]).toEqual([2, 2, 6, 2, 70]);
   });
+
+  it("is `logs` of a step that is not there: the steps that are there are told", async () => {
+    desk.file(
+      "w.yaml",
+      "workflow: { id: w, version: 1, steps: [{ name: a, run: echo 1 }, { name: b, run: exit 1 }, { name: c, run: 'true' }] }",
+    );
+    expect((await desk.wfe("run", "w.yaml", "--id", "w1")).code).toBe(1);
+    expect(await desk.wfe("logs", "w1", "--step", "nosuch")).toMatchObject({
+      code: 4,
+      stdout: "",
+      stderr: "error: w1 has no step `nosuch`; it has `a`, `b`, `c`\n",
+    });
+    expect(await desk.wfe("logs", "w1", "--step", "nosuch", "--follow")).toMatchObject({ code: 4, stdout: "" });
+    expect(await desk.wfe("logs", "w1", "--step", "b")).toMatchObject({ code: 0, stdout: "" });
+    expect(await desk.wfe("logs", "w1", "--step", "a")).toMatchObject({ code: 0, stdout: "1\n" });
+  });
 });
