@@ -20,6 +20,7 @@ import {
   WorkflowTerminatedError,
 } from "@wfe/core";
 import { CommanderError } from "commander";
+import { AdvisedError } from "./in-our-words.ts";
 
 /** What the process ends with. Stable: scripts rely on them. */
 export const exitCodes = {
@@ -68,6 +69,7 @@ const kinds: readonly (readonly [ExitCode, readonly Kind[]])[] = [
 
 /** The code that says what kind of error it is. */
 export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof AdvisedError) return exitCodeOf(error.cause);
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   // Told by its code, so that what loads YAML is loaded where there is some.
   if (error instanceof WfeError && error.code === "INVALID_WORKFLOW_FILE") return exitCodes.invalidDefinition;

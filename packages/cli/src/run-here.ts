@@ -2,11 +2,11 @@ import { type Duration, type WorkflowDefinition, type WorkflowHandle, WorkflowHo
 import { durationText } from "./duration-text.ts";
 import { CancelledError } from "./exit-codes.ts";
 import { follow } from "./follow/follow.ts";
+import { commandLine, inOurWords } from "./in-our-words.ts";
 import { keptLines } from "./kept-lines.ts";
 import type { StoreOptions } from "./options.ts";
 import { quietLog } from "./quiet-log.ts";
 import { listenForSignals } from "./signals.ts";
-import { quoted } from "./quoted.ts";
 import type { Store } from "./store/store.ts";
 import { json, type Terminal } from "./terminal.ts";
 
@@ -67,9 +67,9 @@ export async function runHere({ store, definitions, terminal, options, begin }: 
   } catch (error) {
     if (handle !== undefined && error instanceof CancelledError) {
       await host.stop({ timeout: options.grace as Duration });
-      throw new CancelledError(`${error.message}; it goes on with: ${resumeCommand(handle.id, options)}`);
+      throw new CancelledError(`${error.message}; it goes on with: ${commandLine(["resume", handle.id], options)}`);
     }
-    throw error;
+    throw handle === undefined ? error : inOurWords(error, { id: handle.id, options });
   } finally {
     signals.end();
     await host.stop({ timeout: options.grace as Duration });
@@ -107,13 +107,4 @@ async function print(of: {
   } else if (options.quiet !== true) {
     terminal.data(`${json(data, 2)}\n`);
   }
-}
-
-/** What a person types to let the run go on. */
-function resumeCommand(id: string, { db, schema, namespace }: StoreOptions): string {
-  const options = { db, schema, namespace: namespace === "default" ? undefined : namespace };
-  const given = Object.entries(options).map(([name, value]) =>
-    value === undefined ? "" : ` --${name} ${quoted(value)}`,
-  );
-  return `wfe resume ${quoted(id)}${given.join("")}`;
 }

@@ -1,5 +1,6 @@
-import type { WorkflowDetails } from "@wfe/core";
+import type { Explanation, WorkflowDetails } from "@wfe/core";
 import type { Command } from "commander";
+import { actionText } from "../action-text.ts";
 import { NotFoundError } from "../exit-codes.ts";
 import { type JsonOption, type StoreOptions, withJson, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
@@ -18,11 +19,16 @@ export function addShow(program: Command, { terminal }: Surroundings): void {
       });
       if (details === undefined) throw new NotFoundError(`there is no workflow \`${id}\`: see \`wfe list\``);
       if (options.json === true) terminal.data(`${json(details, 2)}\n`);
-      else print(terminal, details, explained?.text);
+      else print(terminal, details, explained, options);
     });
 }
 
-function print(terminal: Terminal, details: WorkflowDetails, explained: string | undefined): void {
+function print(
+  terminal: Terminal,
+  details: WorkflowDetails,
+  explained: Explanation | undefined,
+  options: StoreOptions,
+): void {
   const { id, definitionId, version, status, createdAt, completedAt, tags, error, data, steps } = details;
   const time = (at: number): string => new Date(at).toISOString();
   const facts: readonly (readonly [string, string | undefined])[] = [
@@ -35,7 +41,12 @@ function print(terminal: Terminal, details: WorkflowDetails, explained: string |
     ["error", error?.message],
   ];
   for (const [name, value] of facts) if (value !== undefined) terminal.data(`${`${name}:`.padEnd(12)}${value}\n`);
-  if (explained !== undefined) terminal.data(`\n${explained.trimEnd()}\n`);
+  if (explained !== undefined) terminal.data(`\n${explained.story.trimEnd()}\n`);
+  const actions = explained?.actions ?? [];
+  if (actions.length > 0) {
+    const lines = actions.map((action) => `  ${actionText(action, options)}  ${action.text}`);
+    terminal.data(`\nWhat can be done:\n${lines.join("\n")}\n`);
+  }
   if (steps.length > 0) {
     const rows = steps.map((step) => [step.name, step.status, String(step.attempt), String(step.runs)]);
     terminal.data(`\n${table(["STEP", "STATUS", "ATTEMPT", "RUNS"], rows)}`);

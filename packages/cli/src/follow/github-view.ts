@@ -49,7 +49,7 @@ export function gitHubView(terminal: Terminal): View {
       else terminal.say(`${step.name}: ${text}`);
     },
     end: () => {
-      for (const execution of [...held.keys()]) close(execution);
+      for (const execution of held.keys()) close(execution);
     },
   };
 }

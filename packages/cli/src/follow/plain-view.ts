@@ -34,7 +34,7 @@ export function plainView(terminal: Terminal): View {
       if (text !== undefined) say(step, text);
     },
     end: () => {
-      for (const execution of [...begun.keys()]) close(execution);
+      for (const execution of begun.keys()) close(execution);
     },
   };
 }

@@ -149,7 +149,7 @@ function skipRefusal(
   if (base === undefined || !("state" in base)) return undefined;
   const { state, targets = [], step } = base;
   if (findLive(state, delivery, targets) === undefined)
-    return `step \`${delivery.stepId}\` is not where the workflow would go on, which is \`${step}\`: skip that, or \`retryWorkflow\``;
+    return `step \`${delivery.stepId}\` is not where the workflow would go on, which is \`${step}\`: skip that, or retry the workflow`;
   const named = stepNamed(definition, delivery.stepId);
   return severalRefusal(
     state,
@@ -290,7 +290,7 @@ export function suspendWhereOnlyHeld(turn: Turn): void {
   });
 }
 
-const notRetried = "failed and was not retried: `retryWorkflow` or `skipStep`";
+const notRetried = "failed and was not retried: retry the workflow, or skip the step";
 
 /** Whether an error suspended the workflow, and not a person. */
 function suspendedItself({ error, reason }: WorkflowState): boolean {

@@ -157,7 +157,7 @@ function goOn(turn: Turn): void {
 function crashed(turn: Turn, pointer: Pointer): void {
   const node = turn.node(pointer);
   const error = new StepCrashedError(
-    `step \`${node.id}\` may have been running when its host died or left it, or was told to end and did so without a result; its \`onCrash\` is "${node.onCrash}". Find out whether it took effect, then \`retryWorkflow\` or \`skipStep\``,
+    `step \`${node.id}\` may have been running when its host died or left it, or was told to end and did so without a result; its \`onCrash\` is "${node.onCrash}". Find out whether it took effect, then retry the workflow, or skip the step`,
     { stepId: node.id, attempt: pointer.attempt },
   );
   const stored = storeError(error);

@@ -9,7 +9,7 @@ export function suspendPoison(turn: Turn): void {
     .filter((pointer) => pointer.kind === "step" && pointer.status === "ready")
     .map((pointer) => `\`${pointer.step}\``);
   const error = new PoisonWorkflowError(
-    `the host died ${takeover.loneDeaths} times while this workflow ran alone, in ${steps.length === 0 ? "no step" : `step ${steps.join(", ")}`} (does it call process.exit, run out of memory, or block the event loop?). Mend it, then \`resumeWorkflow\`, or \`terminateWorkflow\``,
+    `the host died ${takeover.loneDeaths} times while this workflow ran alone, in ${steps.length === 0 ? "no step" : `step ${steps.join(", ")}`} (does it call process.exit, run out of memory, or block the event loop?). Mend it, then resume the workflow, or terminate it`,
     { workflowId: identity.id },
   );
   turn.emit({ kind: "workflow-suspended", reason: error.message, error: storeError(error) });

@@ -249,7 +249,7 @@ function undoFailed(turn: Turn, saga: Pointer, record: UndoRecord, branch: numbe
   const error: StoredError = {
     ...storeError(
       new CompensationFailedError(
-        `undoing step \`${record.step}\` failed: ${cause.message}. Mend what made it fail, then \`retryWorkflow\` repeats it and undoes the rest`,
+        `undoing step \`${record.step}\` failed: ${cause.message}. Mend what made it fail, then retry the workflow: that repeats it and undoes the rest`,
       ),
     ),
     stepId: record.step,

@@ -2,7 +2,7 @@ import { type WorkflowDefinition, WfeError } from "@wfe/core";
 import { defineWorkflow, type Block, type DefinitionNode } from "@wfe/core/definition";
 import { inputsSchema } from "../load/check-inputs.ts";
 import type { StepRunner } from "../running/step-runner.ts";
-import { misfit, parseDataType, typeNames, type DataType } from "../schema/data-types.ts";
+import { describeType, misfit, parseDataType, typeNames, type DataType, type Misfit } from "../schema/data-types.ts";
 import { workflowSchema } from "../schema/workflow.ts";
 import { fillVariables, type Variables } from "../source/fill-variables.ts";
 import { childOf, keyOf, plainOf, type Located } from "../source/located.ts";
@@ -164,11 +164,16 @@ function outputsNode(context: WorkflowContext, outputs: ReadonlyMap<string, Data
       if (found === undefined) continue;
       throw new WfeError(
         "OUTPUT_MISSING",
-        `the workflow's output \`${found.path.join(".")}\` ${found.message}: a step must set it, or its type end in \`?\``,
+        `the workflow's output \`${found.path.join(".")}\` ${found.message}: ${outputAdvice(found, type)}`,
       );
     }
   };
   return node({ kind: "step", id: context.id("outputs"), body: check, isClass: false });
+}
+
+function outputAdvice(found: Misfit, type: DataType): string {
+  if (found.isMissing) return "a step must set it, or its type end in `?`";
+  return `it is declared as \`${describeType(type)}\`; declare the type of what the steps set, or let them set what is declared (\`##wfe[output ...]\` and \`$WFE_OUTPUT\` read \`1\` as a number and \`true\` as a bool)`;
 }
 
 /** What the hash is made of: the text's values before variables are filled in, without what is for people. */

@@ -216,7 +216,7 @@ function grantProblems(
       path: ["permissions", "run"],
       message:
         "`run: true` lets the script start any program, outside of the sandbox, and this application does not allow it",
-      hint: "use a `shell` step, or load the file with the option `deno: { trusted: true }`",
+      hint: "use a `shell` step; a program that loads the file can allow it by the option `deno: { trusted: true }`, the `wfe` command cannot",
     });
   }
   return problems;
@@ -248,7 +248,7 @@ function moduleProblems(modules: readonly string[], { allowModules = [] }: DenoH
       {
         path,
         message: `the module \`${specifier}\` is not among those that this application allows`,
-        hint: `load the file with the option \`deno: { allowModules: [${JSON.stringify(specifier)}] }\``,
+        hint: `a program that loads the file can allow it by the option \`deno: { allowModules: [${JSON.stringify(specifier)}] }\`, the \`wfe\` command cannot`,
       },
     ];
   });

@@ -277,7 +277,7 @@ class Run {
     if (this.#cause?.kind === "memory" || /out of memory|memory allocation of \d+ bytes failed/i.test(stderr)) {
       throw new DenoError(
         "DENO_MEMORY_LIMIT",
-        `the script took more memory than its limit of ${memoryMb} MB and was killed: use less, or raise the limit (\`deno: { memoryMb }\` of the loader)`,
+        `the script took more memory than its limit of ${memoryMb} MB and was killed: use less; a program that loads the file can raise the limit by the option \`deno: { memoryMb }\`, the \`wfe\` command cannot`,
       );
     }
     if (this.#cause?.kind === "output") {

@@ -79,6 +79,6 @@ export function checkLiteral(url: URL): void {
 
 function refusal(url: URL, address: string): FatalError {
   return new FatalError(
-    `${url.host} is at ${address}, within this machine's own network: to allow it, name it in the loader's option \`http.allow\``,
+    `${url.host} is at ${address}, within this machine's own network: a program that loads the file with \`@wfe/yaml\` can allow it by the option \`http.allow\`; the \`wfe\` command cannot`,
   );
 }

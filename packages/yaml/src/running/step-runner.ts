@@ -227,7 +227,9 @@ class Secrets {
       if (Object.hasOwn(this.known, name)) continue;
       const value = typeof this.#source === "function" ? await this.#source(name) : ownValue(this.#source, name);
       if (value === undefined) {
-        throw new FatalError(`there is no secret \`${name}\`: give it to the loader by its option \`secrets\``);
+        throw new FatalError(
+          `there is no secret \`${name}\`: \`wfe\` takes it from the environment variable of that name, a program gives it by the option \`secrets\` of the loader`,
+        );
       }
       if (typeof value !== "string")
         throw new InvalidOptionError(`the secret \`${name}\` must be text, got ${typeof value}`);

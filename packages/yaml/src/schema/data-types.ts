@@ -24,7 +24,11 @@ export function parseDataType(text: string): DataType | undefined {
 export function misfit(value: unknown, type: DataType, path: readonly (string | number)[]): Misfit | undefined {
   if (value === undefined || value === null) {
     if (type.optional || (type.kind === "any" && value === null)) return undefined;
-    return { path, message: value === undefined ? "is missing" : `must be ${describeType(type)}, got null` };
+    return {
+      path,
+      isMissing: value === undefined,
+      message: value === undefined ? "is missing" : `must be ${describeType(type)}, got null`,
+    };
   }
   switch (type.kind) {
     case "any":
@@ -60,14 +64,17 @@ export function misfit(value: unknown, type: DataType, path: readonly (string | 
 export interface Misfit {
   readonly path: readonly (string | number)[];
   readonly message: string;
+  /** There is no value at all. */
+  readonly isMissing: boolean;
 }
 
 function wrong(value: unknown, type: DataType, path: readonly (string | number)[]): Misfit {
   const got = Array.isArray(value) ? "a list" : typeof value === "object" ? "a map" : `a ${typeof value}`;
-  return { path, message: `must be ${describeType(type)}, got ${got}` };
+  return { path, isMissing: false, message: `must be ${describeType(type)}, got ${got}` };
 }
 
-function describeType(type: DataType): string {
+/** As it is written, without the mark of what may be missing. */
+export function describeType(type: DataType): string {
   if (type.kind === "list" || type.kind === "map") return `${type.kind}<${describeType(type.of)}>`;
   return type.kind;
 }

@@ -85,7 +85,9 @@ export function findVariable(
   for (const name of path) {
     if (typeof here !== "object" || here === null || !Object.hasOwn(here, name)) {
       const names = typeof here === "object" && here !== null ? Object.keys(here) : [];
-      const hint = suggestion(name, names) ?? "give it to the loader, as in `loadWorkflow(file, { name: value })`";
+      const hint =
+        suggestion(name, names) ??
+        "give it a value: `wfe ... --var name=value`, in a program `loadWorkflow(file, { name: value })`";
       return { missing: true, hint };
     }
     here = (here as Record<string, unknown>)[name];

@@ -103,7 +103,7 @@ describe("secrets", () => {
     await host.start();
     const handle = await host.startWorkflow(definition, {});
     await expect(handle.result()).rejects.toThrow(
-      "there is no secret `TOKEN`: give it to the loader by its option `secrets`",
+      "there is no secret `TOKEN`: `wfe` takes it from the environment variable of that name, a program gives it by the option `secrets` of the loader",
     );
   });
 });

@@ -6,8 +6,8 @@ interface Surroundings {
   readonly reason: string | null;
 }
 
-/** The explanation as text, for a terminal or a page. */
-export function explainText(told: Omit<Explanation, "text">, { parent, reason }: Surroundings): string {
+/** What has happened and what is waited for, as text for a terminal or a page. */
+export function explainText(told: Omit<Explanation, "text" | "story">, { parent, reason }: Surroundings): string {
   const lines = [
     `Workflow \`${told.id}\` (${told.definitionId}, version ${told.version}) is ${told.status}${reasonOf(reason)}.`,
   ];
@@ -30,11 +30,13 @@ export function explainText(told: Omit<Explanation, "text">, { parent, reason }:
     for (const { text, until } of told.waitsFor)
       lines.push(`  ${text}${until === undefined ? "" : `, until ${time(until)}`}`);
   }
-  if (told.actions.length > 0) {
-    lines.push("", "What can be done:");
-    for (const action of told.actions) lines.push(`  ${callOf(action)}  ${action.text}`);
-  }
   return `${lines.join("\n")}\n`;
+}
+
+/** What can be done, to follow it. */
+export function actionsText(actions: Explanation["actions"]): string {
+  if (actions.length === 0) return "";
+  return `\nWhat can be done:\n${actions.map((action) => `  ${callOf(action)}  ${action.text}\n`).join("")}`;
 }
 
 function reasonOf(reason: string | null): string {

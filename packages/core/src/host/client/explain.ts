@@ -7,7 +7,7 @@ import { decodeStartRecord } from "../core/start-record.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { turnTimes } from "./imported.ts";
 import { actionsOf, awaitedBy } from "./explain-actions.ts";
-import { explainText } from "./explain-text.ts";
+import { actionsText, explainText } from "./explain-text.ts";
 import { foldNow } from "./fold.ts";
 import { journalPages } from "./journal-pages.ts";
 import { checkId } from "./names.ts";
@@ -20,6 +20,8 @@ export interface Explanation {
   readonly status: WorkflowStatus;
   /** All that follows, as a person would say it. */
   readonly text: string;
+  /** The text without what can be done: for whoever says `actions` in other words than calls. */
+  readonly story: string;
   readonly happened: readonly Happening[];
   /** What it failed of, or was suspended for; of a child, what that failed of. */
   readonly failures: readonly ExplainedFailure[];
@@ -105,10 +107,8 @@ async function tell(
     waitsFor,
     actions,
   };
-  return {
-    ...explanation,
-    text: explainText(explanation, { parent, reason: state.reason }),
-  };
+  const story = explainText(explanation, { parent, reason: state.reason });
+  return { ...explanation, story, text: `${story}${actionsText(actions)}` };
 }
 
 function statusOf(row: WorkflowRow, state: WorkflowState): WorkflowStatus {
@@ -168,7 +168,7 @@ function happening(entry: Entry, host: string): string | undefined {
     case "workflow-resumed":
       return `resumed${by}`;
     case "workflow-retried":
-      return `retried from step \`${entry.from}\`${by}`;
+      return `retried${entry.from === "" ? "" : ` from step \`${entry.from}\``}${by}`;
     case "data-set":
       return `data set${by}: ${entry.patch.map(({ key }) => key).join(", ") || "nothing"}`;
     case "item-set":
@@ -244,8 +244,11 @@ function failureOf(state: WorkflowState, error: StoredError): ExplainedFailure {
 }
 
 function waitsForHost({ core }: ClientShared, row: WorkflowRow): ExplainedWait {
-  const { definitionId, version } = row;
-  const here = core.registry.get(definitionId, version) === undefined ? ", which this one has not" : "";
+  const { definitionId, version, definitionHash } = row;
+  const has = core.registry.get(definitionId, version);
+  const runs = core.registry.running(definitionId, version, definitionHash);
+  const other = ", with the structure that it was started with: this one has another under the same version";
+  const here = has === undefined ? ", which this one has not" : runs === undefined ? other : "";
   const later = row.dueAt !== null && row.dueAt > core.engineNow();
   return {
     kind: "host",

@@ -45,7 +45,7 @@ export function unstorableInput(attempt: Attempt, thrown: unknown): AttemptInput
 export function timedOutInput(attempt: Attempt): AttemptInput {
   const { node, workflow } = attempt;
   const error = new StepTimeoutError(
-    `step \`${node.id}\` of workflow \`${workflow.id}\` ran longer than its time-out of ${attempt.timeoutMs} ms; raise \`.timeout\`, or end the body when \`ctx.signal\` aborts`,
+    `step \`${node.id}\` of workflow \`${workflow.id}\` ran longer than its time-out of ${attempt.timeoutMs} ms: raise the step's \`timeout\`, or make it quicker`,
     { workflowId: workflow.id, stepId: node.id, attempt: attempt.attempt },
   );
   return threwInput(attempt, error);

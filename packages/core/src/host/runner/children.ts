@@ -111,7 +111,7 @@ async function newChild(
   // One of ours is from an earlier turn that was stored after all: then this one is not.
   if (taken !== undefined && (taken.parent?.run !== parent.run || taken.parent.pointer !== start.pointer)) {
     throw new WorkflowIdConflictError(
-      `a workflow \`${start.childId}\` is there already, and it is no child of \`${parent.id}\`: remove it, then \`retryWorkflow\``,
+      `a workflow \`${start.childId}\` is there already, and it is no child of \`${parent.id}\`: remove it, then retry the workflow`,
       {
         workflowId: start.childId,
         namespace: parent.namespace,
@@ -127,7 +127,7 @@ function childRecord(context: RunnerContext, parent: Parent, start: ChildStart):
   const definition = version === undefined ? registry.latest(definitionId) : registry.get(definitionId, version);
   if (definition === undefined) {
     throw new DefinitionNotFoundError(
-      `no workflow \`${definitionId}\`${version === undefined ? "" : ` version ${version}`} is registered with the host that runs \`${parent.id}\`: pass it in \`workflows\`, then \`retryWorkflow\``,
+      `no workflow \`${definitionId}\`${version === undefined ? "" : ` version ${version}`} is registered with the host that runs \`${parent.id}\`: register it there, then retry the workflow`,
       { definitionId, version, workflowId: parent.id },
     );
   }
