@@ -18,7 +18,12 @@ export interface StepRetryOptions<Then extends FinalBehavior = FinalBehavior> {
   readonly jitter?: boolean;
   /** What follows the last retry. Default `"fail"`. */
   readonly then?: Then;
-  /** Retries only errors for which it gives true; for others `then` follows at once. Default: all. A `FatalError` is never retried. */
+  /**
+   * Retries only errors for which it gives true; for others `then` follows at once. Default: all. A `FatalError` is never retried.
+   *
+   * It is called while the engine decides. Where it throws, or gives a promise, that is an error of the step: there is no retry, and
+   * the step has failed with an `ExpressionError` that says so and has what the step itself had thrown as its `cause`.
+   */
   readonly when?: (error: unknown) => boolean;
 }
 

@@ -15,7 +15,7 @@ export interface RetryBehavior {
   readonly jitter: boolean;
   /** What follows the last retry. */
   readonly then: FinalBehavior;
-  /** Only errors for which it gives true are retried. */
+  /** Only errors for which it gives true are retried. One that throws, or gives a promise, makes a failure of its own. */
   readonly when?: (error: unknown) => boolean;
 }
 

@@ -8,7 +8,7 @@ import { evaluate } from "./expressions.ts";
 import { hooksOf, startHook } from "./hooks.ts";
 import { handlerOf } from "./kinds/handlers.ts";
 import { planOutput, type OutputPlan } from "./outputs.ts";
-import { retryDelay } from "./retry.ts";
+import { afterFailure } from "./retry.ts";
 import { finalize, settleRoot, terminateWorkflow } from "./root.ts";
 import { rootPointer, type Branch, type Ending, type Pointer } from "./state.ts";
 import { reviveError, storeError, type StoredError } from "./stored-error.ts";
@@ -137,7 +137,7 @@ export function completeNode(turn: Turn, id: number, output: unknown, skipped?: 
 export function failNode(turn: Turn, id: number, failure: Failure): void {
   const pointer = turn.pointer(id);
   if (pointer === undefined) return;
-  const error: StoredError = {
+  let error: StoredError = {
     ...failure.error,
     stepId: failure.error.stepId ?? pointer.step,
     attempt: failure.error.attempt ?? pointer.attempt,
@@ -147,7 +147,9 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
   const stopping = turn.branch(pointer.branch)?.stopping === true;
   const forGood = pointer.scope?.failed === true || failure.forGood === true;
   if (!stopping && !forGood) {
-    const delay = retryDelay(turn, pointer, node, { ...failure, error });
+    const after = afterFailure(turn, pointer, node, { ...failure, error });
+    const { delay } = after;
+    error = after.error;
     if (delay !== undefined) {
       leave(turn, pointer);
       turn.emit({

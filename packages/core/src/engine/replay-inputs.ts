@@ -4,6 +4,7 @@ import type { Entry, NodeEnd } from "./entries.ts";
 import { indexesAround } from "./failures.ts";
 import type { Delivery, Input, StreamInput } from "./inputs.ts";
 import type { TimedTurn } from "./replay.ts";
+import { askedAbout } from "./retry.ts";
 import { rootPointer, type Pointer, type WorkflowState } from "./state.ts";
 import { reviveError } from "./stored-error.ts";
 
@@ -125,6 +126,8 @@ function* failureInputs(
   const output = "output" in entry ? entry.output : undefined;
   // What a body returned and a map could not take.
   if (output !== undefined) yield { kind: "attempt-returned", ...at, value: output };
+  const asked = askedAbout(error);
+  if (asked !== undefined) yield { kind: "attempt-threw", ...at, error: asked, thrown: reviveError(asked) };
   const threw = { kind: "attempt-threw", ...at, error, thrown: reviveError(error) } as const;
   yield unstorable.has(error.code ?? "") ? { ...threw, unstorable: true } : threw;
   if (output === undefined) yield { kind: "attempt-returned", ...at, value: undefined };
