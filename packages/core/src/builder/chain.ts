@@ -1,6 +1,7 @@
 import type { StandardSchema } from "../definition/standard-schema.ts";
 import type { WorkflowDefinition } from "../definition/definition.ts";
 import { InvalidOptionError } from "../errors.ts";
+import { leaveUnheard } from "../thenable.ts";
 import { buildDefinition } from "./build.ts";
 import { isAsyncFunction, isPromiseResolver } from "./functions.ts";
 import { GraphChain } from "./graph-chain.ts";
@@ -119,11 +120,13 @@ export class Chain extends Modifying implements Record<Method, (...given: any[])
       typeof branches === "function"
         ? branches(new ParallelChain((body) => this.run(body, "a branch of `parallel`")))
         : undefined;
+    leaveUnheard(made);
     return this.#with(parallelSketch(made instanceof ParallelChain ? made.branches : undefined, options));
   }
 
   graph(nodes: unknown, options?: unknown): Chain {
     const made = typeof nodes === "function" ? nodes(new GraphChain((body, what) => this.run(body, what))) : undefined;
+    leaveUnheard(made);
     return this.#with(graphSketch(made instanceof GraphChain ? made.vertices : undefined, options));
   }
 
@@ -224,7 +227,7 @@ function runBody(body: unknown, what: string, origin: object, start: Chain): Bod
     return wrong(`${what} must not be async: it only describes steps, and the steps do the work`);
   const made: unknown = body(start);
   // Its builder refuses to be awaited; that is told below, and not a second time as an unhandled rejection.
-  if (made instanceof Promise) made.catch(() => undefined);
+  leaveUnheard(made);
   return (
     Chain.sketchOf(made, origin) ??
     wrong(

@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { InvalidOptionError, InvalidValueError, LimitExceededError, type WfeError } from "../errors.ts";
+import { leaveUnheardInside } from "../thenable.ts";
 import { immutableDate, immutableMap, immutableSet, putInMap, putInSet } from "./immutable.ts";
 import { defaultMaxBytes, defaultMaxDepth, greatestMaxDepth } from "./limits.ts";
 import {
@@ -93,6 +94,8 @@ class Walk {
     try {
       return this.value(value, newInfo());
     } catch (error) {
+      // Where one of several promises is refused, the others go with it.
+      leaveUnheardInside(value);
       throw this.explain(error);
     }
   }

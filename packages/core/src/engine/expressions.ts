@@ -1,6 +1,7 @@
 import { applyPatch, handOut } from "../codec/index.ts";
 import type { At, WorkflowInfo } from "../definition/step-context.ts";
 import { ExpressionError } from "../errors.ts";
+import { isThenable, leaveUnheard } from "../thenable.ts";
 import type { Data, WorkflowState } from "./state.ts";
 
 /** Where a branch stands among items and iterations. */
@@ -91,12 +92,13 @@ export function evaluate<Result>(
   return result;
 }
 
+/** The promise itself may reject later, which would end the process: from here on nobody minds. */
 export function refusePromise(result: unknown, what: string): void {
-  if (typeof result === "object" && result !== null && typeof (result as { then?: unknown }).then === "function") {
-    throw new ExpressionError(
-      `${what} gave a promise: it is called while the engine decides and must be synchronous; move the work into a step`,
-    );
-  }
+  if (!isThenable(result)) return;
+  leaveUnheard(result);
+  throw new ExpressionError(
+    `${what} gave a promise: it is called while the engine decides and must be synchronous; move the work into a step`,
+  );
 }
 
 function ownerBranch(state: WorkflowState, owner: number): ReturnType<WorkflowState["branches"]["get"]> {

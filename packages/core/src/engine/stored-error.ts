@@ -1,5 +1,6 @@
 import { copy } from "../codec/index.ts";
 import { FatalError, WfeError } from "../errors.ts";
+import { leaveUnheard } from "../thenable.ts";
 
 /** An error as entries and rows hold it. */
 export interface StoredError {
@@ -58,8 +59,10 @@ export function reviveError(stored: StoredError): Error {
 }
 
 function describe(thrown: unknown, depth: number): StoredError {
-  if (!isError(thrown))
+  if (!isError(thrown)) {
+    leaveUnheard(thrown);
     return { name: "NonErrorThrown", message: cut(`a value that is not an error was thrown: ${preview(thrown)}`) };
+  }
   const code = readText(thrown, "code");
   const stack = readText(thrown, "stack");
   const cause = read(thrown, "cause");

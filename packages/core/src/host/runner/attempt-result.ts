@@ -7,6 +7,7 @@ import type { Input } from "../../engine/inputs.ts";
 import { storeError, type StoredError } from "../../engine/stored-error.ts";
 import type { Attempt } from "../../engine/work.ts";
 import { InvalidValueError, StepTimeoutError } from "../../errors.ts";
+import { leaveUnheardInside } from "../../thenable.ts";
 
 type AttemptInput = Extract<Input, { kind: "attempt-returned" | "attempt-threw" }>;
 
@@ -16,6 +17,7 @@ export function returnedInput(attempt: Attempt, value: unknown, limits: EngineLi
   try {
     return { kind: "attempt-returned", pointer, attempt: attempt.attempt, value: copyReturned(value, limits) };
   } catch (error) {
+    leaveUnheardInside(value);
     return unstorableInput(attempt, error);
   }
 }
@@ -64,6 +66,7 @@ export function stragglerInput(attempt: Attempt, returned: boolean, value: unkno
         : undefined;
     return { kind: "straggler-ended", pointer, returned: true, ...(output === undefined ? {} : { output }) };
   } catch {
+    leaveUnheardInside(value);
     return { kind: "straggler-ended", pointer, returned: true };
   }
 }

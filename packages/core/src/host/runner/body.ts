@@ -7,6 +7,7 @@ import type { Run } from "../../providers/records.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import type { HostCore, Middleware } from "../core/host-core.ts";
 import type { AttemptTelemetry } from "../../telemetry/telemetry.ts";
+import { isThenable } from "../../thenable.ts";
 import { abortedError, BodyContext, type ContextOwner } from "./body-context.ts";
 import type { BodyTally } from "./body-tally.ts";
 
@@ -220,8 +221,4 @@ export function nextCameLate(): InvalidOptionError {
 
 async function settled(call: () => unknown): Promise<unknown> {
   return await call();
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
