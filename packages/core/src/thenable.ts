@@ -15,7 +15,7 @@ export function leaveUnheard(value: unknown): void {
   if (!types.isPromise(value)) return;
   try {
     // Not its own `then`, which a subclass may have replaced.
-    Promise.prototype.then.call(value, undefined, ignore);
+    void Promise.prototype.then.call(value, undefined, ignore);
   } catch {
     // A subclass that cannot be constructed like a promise.
   }

@@ -8,13 +8,15 @@ function failing(): never {
   throw Object.assign(new RangeError("connection refused"), { port: 5432 });
 }
 
+const noIdea: unknown = "no idea";
+
 it.each([
   ["throws", (error: any) => error.response.status > 500, /TypeError: Cannot read properties of undefined/],
   ["gives a promise", () => Promise.reject(new Error("later")) as any, /gave a promise/],
   [
     "throws something that is no error",
     () => {
-      throw "no idea";
+      throw noIdea;
     },
     /a value that is not an error was thrown: no idea/,
   ],
