@@ -1,6 +1,6 @@
-import { InvalidOptionError, LimitExceededError } from "../../errors.ts";
+import { InvalidOptionError, LimitExceededError, ValidationError, WfeError } from "../../errors.ts";
 import type { Awaitable } from "../../providers/persistence-provider.ts";
-import { checkObject } from "./host-options.ts";
+import { checkObject, refuseUnknown } from "./host-options.ts";
 import { describeValue } from "./names.ts";
 
 /** Options of calls that can join a transaction of the caller's. */
@@ -46,8 +46,14 @@ export async function inCallersTransaction<Result>(late: boolean, call: () => Aw
   }
 }
 
-/** Checks the items of a batch: an array of objects, not too many of them. */
-export function checkBatch(what: string, items: readonly unknown[], limit: number): void {
+/** What an item of a batch may have, and which options it takes. */
+export interface ItemNames {
+  readonly fields: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** Checks the items of a batch: an array of objects, not too many of them, with nothing in them that would be ignored. */
+export function checkBatch(what: string, items: readonly unknown[], limit: number, names: ItemNames): void {
   if (!Array.isArray(items)) throw new InvalidOptionError(`\`${what}\` takes an array, got ${describeValue(items)}`);
   if (items.length > limit) {
     throw new LimitExceededError(
@@ -55,5 +61,42 @@ export function checkBatch(what: string, items: readonly unknown[], limit: numbe
       { limit },
     );
   }
-  for (const [index, item] of items.entries()) checkObject(`item ${index} of \`${what}\``, item);
+  for (const [index, item] of items.entries()) {
+    const where = `item ${index} of \`${what}\``;
+    checkObject(where, item);
+    const misplaced = names.options.find((name) => (item as Readonly<Record<string, unknown>>)[name] !== undefined);
+    if (misplaced !== undefined && !names.fields.includes(misplaced))
+      throw new InvalidOptionError(`${where}: \`${misplaced}\` is an option, give it as \`options: { ${misplaced} }\``);
+    refuseUnknown(where, item as object, names.fields);
+  }
+}
+
+/** What is wrong with one item of a batch says which one that is. */
+export function forItem<Result>(what: string, index: number, call: () => Awaitable<Result>): Awaitable<Result> {
+  try {
+    const result = call();
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error: unknown) => {
+      throw ofItem(what, index, error);
+    });
+  } catch (error) {
+    throw ofItem(what, index, error);
+  }
+}
+
+/** The error, with the item that it is about. */
+export function ofItem(what: string, index: number, thrown: unknown): unknown {
+  const where = `item ${index} of \`${what}\``;
+  // A schema of the user's threw something of its own.
+  if (!(thrown instanceof WfeError)) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return new ValidationError(`${where}: its schema threw: ${message}`, [], { cause: thrown });
+  }
+  const { message, path } = thrown;
+  thrown.message = `${where}: ${message}`;
+  if (path !== undefined)
+    Object.defineProperty(thrown, "path", { value: `items[${index}].${path}`, enumerable: true, configurable: true });
+  // The stack has begun with the message since the error was made.
+  if (thrown.stack !== undefined) thrown.stack = thrown.stack.replace(message, () => thrown.message);
+  return thrown;
 }

@@ -3,7 +3,7 @@ import type { EventType } from "../../definition/event-type.ts";
 import { InvalidOptionError } from "../../errors.ts";
 import type { Awaitable } from "../../providers/persistence-provider.ts";
 import type { NewEvent, PublishedEvent } from "../../providers/records.ts";
-import { checkBatch, checkTx, inCallersTransaction, type TransactionOptions } from "./batches.ts";
+import { checkBatch, checkTx, forItem, inCallersTransaction, type TransactionOptions } from "./batches.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { checkObject, refuseUnknown } from "./host-options.ts";
 import { checkKey, checkName, describeValue } from "./names.ts";
@@ -66,15 +66,20 @@ export async function publishAll(
   late: boolean,
 ): Promise<readonly Published[]> {
   const { tx } = checkTx(options);
-  checkBatch("publishEvents", items, shared.core.options.limits.batch);
-  const prepareItem = (item: PublishItem): Awaitable<NewEvent> => {
-    checkPublishOptions(item.options ?? {}, false);
-    return prepare(shared, namespace, item);
-  };
+  checkBatch("publishEvents", items, shared.core.options.limits.batch, {
+    fields: ["event", "key", "payload", "options"],
+    options: publishOptionNames,
+  });
+  const prepareItem = (item: PublishItem, index: number): Awaitable<NewEvent> =>
+    forItem("publishEvents", index, () => {
+      checkPublishOptions(item.options ?? {}, false);
+      const prepared = prepare(shared, namespace, item);
+      return tx === undefined ? prepared : synchronous(prepared);
+    });
   const stored =
     tx === undefined
-      ? await Promise.all(items.map(async (item) => prepareItem(item)))
-      : items.map((item) => synchronous(prepareItem(item)));
+      ? await Promise.all(items.map(async (item, index) => prepareItem(item, index)))
+      : (items.map(prepareItem) as NewEvent[]);
   if (stored.length === 0) return [];
   const published =
     tx === undefined
@@ -117,9 +122,11 @@ function eventOf(event: EventType | string): Pick<EventType, "name" | "schema"> 
   );
 }
 
+const publishOptionNames: readonly string[] = ["id", "effectiveAt"];
+
 function checkPublishOptions(options: PublishOptions, withTx: boolean): void {
   checkObject("the options of a publish", options);
-  refuseUnknown("the options of a publish", options, withTx ? ["id", "effectiveAt", "tx"] : ["id", "effectiveAt"]);
+  refuseUnknown("the options of a publish", options, withTx ? [...publishOptionNames, "tx"] : publishOptionNames);
   if (withTx) checkTx(options);
 }
 

@@ -4,7 +4,7 @@ import { InvalidOptionError, WorkflowIdConflictError } from "../../errors.ts";
 import type { Awaitable } from "../../providers/persistence-provider.ts";
 import type { CreatedWorkflow, NewWorkflow } from "../../providers/records.ts";
 import { encodeStartRecord } from "../core/start-record.ts";
-import { checkBatch, checkTx, inCallersTransaction, type TransactionOptions } from "./batches.ts";
+import { checkBatch, checkTx, forItem, inCallersTransaction, ofItem, type TransactionOptions } from "./batches.ts";
 import type { ClientShared } from "./client-shared.ts";
 import { copyRecord } from "./copy-record.ts";
 import { checkObject, checkWhole, refuseUnknown } from "./host-options.ts";
@@ -74,18 +74,24 @@ export async function startAll(
   late: boolean,
 ): Promise<readonly (CreatedWorkflow & { readonly id: string })[]> {
   const { tx } = checkTx(options);
-  checkBatch("startWorkflows", items, shared.core.options.limits.batch);
+  checkBatch("startWorkflows", items, shared.core.options.limits.batch, {
+    fields: ["definition", "data", "options"],
+    options: startOptionNames,
+  });
   if (tx === undefined && items.some((item) => item.options?.delay !== undefined)) await shared.freshTime();
-  const prepareItem = ({ definition, data, options: itemOptions = {} }: StartItem): Awaitable<NewWorkflow> => {
-    checkStartOptions(itemOptions, false);
-    return prepare(shared, namespace, definition, data, itemOptions);
-  };
+  const prepareItem = (item: StartItem, index: number): Awaitable<NewWorkflow> =>
+    forItem("startWorkflows", index, () => {
+      const { definition, data, options: itemOptions = {} } = item;
+      checkStartOptions(itemOptions, false);
+      const prepared = prepare(shared, namespace, definition, data, itemOptions);
+      return tx === undefined ? prepared : synchronous(prepared);
+    });
   if (tx !== undefined) {
-    const workflows = items.map((item) => synchronous(prepareItem(item)));
+    const workflows = items.map(prepareItem) as NewWorkflow[];
     const created = await inCallersTransaction(late, () => createIn(shared, tx, workflows));
     return created.map((each, index) => accepted(workflows[index] as NewWorkflow, each));
   }
-  const workflows = await Promise.all(items.map(async (item) => prepareItem(item)));
+  const workflows = await Promise.all(items.map(async (item, index) => prepareItem(item, index)));
   if (workflows.length === 0) return [];
   await refuseConflicts(shared, namespace, workflows);
   const created = await shared.store.createAll(workflows);
@@ -209,18 +215,19 @@ async function refuseConflicts(
   workflows: readonly NewWorkflow[],
 ): Promise<void> {
   const byId = new Map<string, string>();
-  for (const workflow of workflows) {
-    const there = byId.get(workflow.id) ?? workflow.definitionId;
-    if (there !== workflow.definitionId) throw idConflict(workflow, there);
-    byId.set(workflow.id, there);
+  const check = (index: number, workflow: NewWorkflow, there: string): void => {
+    if (there !== workflow.definitionId) throw ofItem("startWorkflows", index, idConflict(workflow, there));
+  };
+  for (const [index, workflow] of workflows.entries()) {
+    check(index, workflow, byId.get(workflow.id) ?? workflow.definitionId);
+    byId.set(workflow.id, workflow.definitionId);
   }
   const rows = await shared.core.providers.persistence.find(
     namespace,
     workflows.map(({ id }) => id),
   );
   for (const [index, workflow] of workflows.entries()) {
-    const there = rows[index]?.definitionId ?? workflow.definitionId;
-    if (there !== workflow.definitionId) throw idConflict(workflow, there);
+    check(index, workflow, rows[index]?.definitionId ?? workflow.definitionId);
   }
 }
 
