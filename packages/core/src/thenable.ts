@@ -21,32 +21,34 @@ export function leaveUnheard(value: unknown): void {
   }
 }
 
-/** So many objects are looked at: what is refused may be of any size. */
-const mostObjects = 100_000;
+/** So many members are looked at: what is refused may be of any size. */
+const mostMembers = 10_000;
 
-/** The same for all promises inside a value that is refused as a whole. Accessors are not called. */
+/** The same for all promises inside a value that is refused as a whole. Nothing of the user's is called: no accessor, no Proxy. */
 export function leaveUnheardInside(value: unknown): void {
   const found = new Set<unknown>([value]);
+  let left = mostMembers;
   // A set gives also what is added while it is walked.
   for (const each of found) {
-    if (typeof each !== "object" || each === null) continue;
+    if (typeof each !== "object" || each === null || types.isProxy(each)) continue;
     if (types.isPromise(each)) leaveUnheard(each);
-    else addMembers(each, found);
+    else {
+      for (const member of membersOf(each)) {
+        if (left-- === 0) return;
+        if (typeof member === "object" && member !== null) found.add(member);
+      }
+    }
   }
 }
 
-function addMembers(of: object, found: Set<unknown>): void {
-  const add = (member: unknown): void => {
-    if (typeof member === "object" && member !== null && found.size < mostObjects) found.add(member);
-  };
-  try {
-    if (types.isMap(of)) Map.prototype.forEach.call(of, (member, key) => [key, member].forEach(add));
-    else if (types.isSet(of)) Set.prototype.forEach.call(of, add);
-    else if (!ArrayBuffer.isView(of)) {
-      for (const key of Object.keys(of)) add(Object.getOwnPropertyDescriptor(of, key)?.value);
-    }
-  } catch {
-    // A Proxy may throw when it is looked at.
+function* membersOf(of: object): Generator<unknown> {
+  if (types.isMap(of)) {
+    for (const [key, member] of Map.prototype.entries.call(of)) yield* [key, member];
+  } else if (types.isSet(of)) yield* Set.prototype.values.call(of);
+  else if (Array.isArray(of)) {
+    for (let index = 0; index < of.length; index++) yield Object.getOwnPropertyDescriptor(of, index)?.value;
+  } else if (!ArrayBuffer.isView(of)) {
+    for (const key of Object.keys(of)) yield Object.getOwnPropertyDescriptor(of, key)?.value;
   }
 }
 

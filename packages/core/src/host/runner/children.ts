@@ -5,6 +5,7 @@ import type { WorkflowState } from "../../engine/state.ts";
 import { storeError } from "../../engine/stored-error.ts";
 import { DefinitionNotFoundError, FatalError, WorkflowIdConflictError } from "../../errors.ts";
 import type { NewDelivery, NewWorkflow, Run, WorkflowRow } from "../../providers/records.ts";
+import { leaveUnheard } from "../../thenable.ts";
 import { validated } from "../client/schema.ts";
 import { encodeStartRecord } from "../core/start-record.ts";
 import type { RunnerContext } from "./runner-context.ts";
@@ -77,10 +78,12 @@ export function prepareChildrenNow(
   for (const start of effects.startChildren) {
     try {
       const child = childRecord(context, parent, start);
-      if (child instanceof Promise)
+      if (child instanceof Promise) {
+        leaveUnheard(child);
         throw new TypeError(
           `the schema of workflow \`${start.definitionId}\` is asynchronous: a child of it cannot be started by a transactional step; put a step between them`,
         );
+      }
       create.push(child);
     } catch (thrown) {
       refusals.push({ kind: "attempt-threw", pointer: start.pointer, attempt: 1, error: storeError(thrown), thrown });
