@@ -1,6 +1,6 @@
-import type { StepContext } from "@wfe/core";
-import { defineWorkflow, type Block, type DefinitionNode } from "@wfe/core/definition";
-import { runToEnd } from "@wfe/core/testing";
+import { replay, WorkflowHost, type StepContext } from "@wfe/core";
+import { defineWorkflow, type Block, type DefinitionNode, type WorkflowDefinition } from "@wfe/core/definition";
+import { memory, runToEnd } from "@wfe/core/testing";
 import { describe, expect, it } from "vitest";
 
 const block = (...nodes: object[]): Block => ({ nodes: nodes as DefinitionNode[] });
@@ -36,6 +36,28 @@ describe("definitions of other front ends", () => {
         { item: 2, seen: 2 },
       ],
     });
+  });
+
+  it("leave data behind where a step fails and is gone past, and only there", async () => {
+    const fails = (): never => {
+      throw Object.assign(new Error("no"), { status: 404 });
+    };
+    const outputOfFailure = (data: { n: number }, error: Error): object => ({
+      n: data.n + 1,
+      status: (error as Error & { status: number }).status,
+    });
+    const of = (more: object): WorkflowDefinition =>
+      defineWorkflow({ id: "w", version: 1, body: block(step("a", { body: fails, outputOfFailure, ...more })) });
+    expect(await runToEnd(of({ onError: "ignore" }), { n: 1 })).toEqual({ n: 2, status: 404 });
+    expect(await runToEnd(of({ onError: "compensate" }), { n: 1 })).toEqual({ n: 1 });
+    await using host = new WorkflowHost({ providers: [memory()], workflows: [of({ onError: "ignore" })] });
+    await host.start();
+    await (await host.startWorkflow(of({ onError: "ignore" }), { n: 1 }, { id: "x" })).result();
+    expect(replay(await host.exportWorkflow("x"), of({ onError: "ignore" }))).toEqual([]);
+    const others = of({ onError: "ignore", outputOfFailure: () => ({ n: 9 }) });
+    expect(replay(await host.exportWorkflow("x"), others)).toMatchObject([{ stepId: "a" }]);
+    const tooMuch = (): object => ({ text: "x".repeat(20 * 1024 * 1024) });
+    expect(await runToEnd(of({ onError: "ignore", outputOfFailure: tooMuch }), { n: 1 })).toEqual({ n: 1 });
   });
 
   it("share data between items, where they say so", async () => {

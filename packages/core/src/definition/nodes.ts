@@ -35,6 +35,8 @@ export interface NodeBase {
   readonly output?: OutputMap;
   /** Whether what `output` gives belongs to the item of the `for-each` around the node, as what `as` sets does. */
   readonly outputOfItem?: true;
+  /** What a failure that is gone past (`ignore`) merges into the data, told by the error as it is stored. Of steps alone. */
+  readonly outputOfFailure?: (data: any, error: Error, at: At) => Record<string, unknown>;
   readonly onError?: ErrorBehavior;
   /** Milliseconds per attempt. */
   readonly timeoutMs?: number;

@@ -1,6 +1,6 @@
 import { timeAfter } from "../duration.ts";
 import { copy } from "../codec/index.ts";
-import type { DefinitionNode } from "../definition/nodes.ts";
+import type { DefinitionNode, OutputMap } from "../definition/nodes.ts";
 import { ExpressionError } from "../errors.ts";
 import { sagaAround } from "./draft.ts";
 import type { Entry } from "./entries.ts";
@@ -184,9 +184,24 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
     error,
     ...(failure.output === undefined ? {} : { output: failure.output }),
     ...ignoredSaga,
+    ...(final === "ignore" ? failureOutput(turn, pointer, node, error) : {}),
     ...(undo === undefined ? {} : { undo }),
     ...rest,
   }));
+}
+
+/** What a failed step leaves where it is gone past. Of the stored error, so that a replay comes to the same. */
+function failureOutput(turn: Turn, pointer: Pointer, node: DefinitionNode, error: StoredError): object {
+  const { outputOfFailure } = node;
+  if (outputOfFailure === undefined) return {};
+  const output: OutputMap = (data, _output, at) => outputOfFailure(data, reviveError(error), at);
+  try {
+    const { patch, local } = planOutput(turn, pointer, { ...node, output }, undefined);
+    return { ...(patch === undefined ? {} : { patch }), ...(local === undefined ? {} : { local }) };
+  } catch {
+    // The workflow was to go on whatever became of the step: also where its data has no room for what the step leaves.
+    return {};
+  }
 }
 
 /** `.as("trip")` of a saga that failed and is gone past gives `{ ok: false, error }`. */

@@ -1,6 +1,6 @@
 import type { StepContext } from "@wfe/core";
 import { parseDuration, type Duration } from "@wfe/core";
-import type { OutputMap, StepFunction } from "@wfe/core/definition";
+import type { OutputMap, StepFunction, StepNode } from "@wfe/core/definition";
 import { compileTemplate, type Template } from "../expressions/template.ts";
 import { compileExpression, type Expression } from "../expressions/expression.ts";
 import { findPlaceholders } from "../expressions/placeholders.ts";
@@ -17,7 +17,9 @@ import {
   type LocatedEntry,
   type LocatedMap,
 } from "../source/located.ts";
+import { leftBehind } from "../shell/shell-failed-error.ts";
 import type { StepPlace, StepType } from "../step-types/step-type.ts";
+import { behaviorOf, finalOf } from "./behavior.ts";
 import { checkConfig, headOf, type CheckedConfig } from "./check-shape.ts";
 import { checkKey } from "./check-key.ts";
 import type { WorkflowContext } from "./context.ts";
@@ -55,6 +57,7 @@ export function compileBody(
     const hint = "use a variable: `${{ var.name }}`";
     context.problems.add("expression", where, "a time-out must be known when the file is loaded", hint);
   }
+  const isIgnored = finalOf(behaviorOf(step, located, context.fallback, quiet)) === "ignore";
   const leaf = new LeafStep(context.runner, {
     type,
     place: stepPlace,
@@ -70,10 +73,13 @@ export function compileBody(
         : compileTemplate(locatedAt(located, ["cache", "key"]), context.names(place), context.problems),
     base: context.base,
     at: place,
+    isIgnored,
     evaluator: (text) => expressionOf(text, names),
   });
   if (type.prepare !== undefined && checked !== "wrong") context.preparing.push(() => leaf.prepare(value));
   const output: OutputMap = (data, result: StepOutput, at) => patchOf(step.name, place, data, result, at);
+  const outputOfFailure: StepNode["outputOfFailure"] = (data, error, at) =>
+    patchOf(step.name, place, data, leftBehind(step.name, error), at);
   const run: StepFunction = (_input, ctx: StepContext) => leaf.run(ctx);
   // The engine names the step in its errors, a stack trace names the type.
   Object.defineProperty(run, "name", { value: type.type });
@@ -83,10 +89,14 @@ export function compileBody(
     isClass: false,
     output,
     ...(place.item ? { outputOfItem: true } : {}),
+    ...(isIgnored ? { outputOfFailure } : {}),
     ...(step.on_crash === undefined ? {} : { onCrash: step.on_crash }),
     ...(timeout === undefined || step.timeout !== undefined ? {} : { timeoutMs: millisecondsOf(timeout) }),
   };
 }
+
+/** What is wrong with what follows a failure is told elsewhere. */
+const quiet = { add: () => undefined } as never;
 
 function millisecondsOf(duration: Duration): number {
   return parseDuration(duration);

@@ -11,6 +11,7 @@ import { asText, type Template } from "../expressions/template.ts";
 import type { Expression } from "../expressions/expression.ts";
 import type { CacheKey, OutputKey } from "../schema/modifiers.ts";
 import type { StepCall, StepOutcome, StepPlace, StepType } from "../step-types/step-type.ts";
+import { ShellFailedError } from "../shell/shell-failed-error.ts";
 import type { CompiledInputs } from "../compile/inputs.ts";
 import type { StepOutput } from "../compile/outputs.ts";
 import { itemAt, matrixAt, type Place } from "../compile/place.ts";
@@ -44,6 +45,8 @@ export interface LeafParts {
   readonly cacheKey: Template | undefined;
   readonly base: ScopeBase;
   readonly at: Place;
+  /** What a failure leaves becomes data: the workflow goes on after it. */
+  readonly isIgnored: boolean;
   readonly evaluator: (text: string) => Expression;
 }
 
@@ -75,7 +78,8 @@ export class LeafStep {
     try {
       return masker.value(await this.#attempt(masked.ctx, masker)) as StepOutput;
     } catch (error) {
-      throw masker.error(error);
+      const keeps = this.#parts.isIgnored && error instanceof ShellFailedError;
+      throw masker.error(keeps ? error.keepOutput((value) => masker.value(value)) : error);
     } finally {
       masked.end();
     }

@@ -29,6 +29,44 @@ describe("data of steps", () => {
     });
   });
 
+  it("is left by a command that failed and is gone past: output, exit code and what it had set", async () => {
+    const data = await run(`
+- name: a
+  run: echo out; echo err >&2; echo "##wfe[output part=7]"; exit 3
+  error_behavior: { type: ignore }
+- name: b
+  run: exit 4
+  retry: { max_retries: 1, interval: 1ms, then: ignore }
+- name: m
+  matrix: { n: [1, 2] }
+  error_behavior: { type: ignore }
+  run: echo "##wfe[output n=\${{ matrix.n }}]"; exit "\${{ matrix.n }}"
+- { name: after, type: transform, config: { set: { seen: "\${{ [steps.a.outputs.part, data['a.exit_code']] }}" } } }`);
+    expect(data).toMatchObject({
+      "a.stdout": expect.stringContaining("out\n"),
+      "a.stderr": "err\n",
+      "a.exit_code": 3,
+      part: 7,
+      seen: [7, 3],
+      "b.exit_code": 4,
+      steps: { m: { outputs: [{ n: 1 }, { n: 2 }] } },
+    });
+  });
+
+  it("that is left by a failure is cut where there is much of it, and holds no secret", async () => {
+    const data = await run(
+      `
+- name: a
+  run: 'seq 1 20000; echo "the key is \${{ secret.KEY }}" >&2; echo "##wfe[output key=\${{ secret.KEY }}]"; exit 1'
+  error_behavior: { type: ignore }`,
+      {},
+      { secrets: { KEY: "hush-hush-hush" } },
+    );
+    expect(data).toMatchObject({ "a.stderr": "the key is ***\n", key: "***", "a.exit_code": 1 });
+    expect(data["a.stdout"]).toMatch(/^1\n2\n[^]*characters are left out here[^]*20000\n/);
+    expect(Buffer.byteLength(data["a.stdout"] as string)).toBeLessThan(4_096);
+  });
+
   it("keeps its types through a placeholder that is a whole value", async () => {
     const given = { date: new Date(0), list: [1, { a: null }], big: 12345678901234567890n, no: false };
     const data = await run(
