@@ -1,6 +1,6 @@
 import { handOut } from "../../codec/index.ts";
 import type { StepContext } from "../../definition/step-context.ts";
-import type { StepClass, StepFunction } from "../../definition/nodes.ts";
+import type { StepFunction } from "../../definition/nodes.ts";
 import type { Attempt } from "../../engine/work.ts";
 import { InvalidOptionError, type AbortReason } from "../../errors.ts";
 import type { Run } from "../../providers/records.ts";
@@ -10,6 +10,7 @@ import type { AttemptTelemetry } from "../../telemetry/telemetry.ts";
 import { isThenable } from "../../thenable.ts";
 import { abortedError, BodyContext, type ContextOwner } from "./body-context.ts";
 import type { BodyTally } from "./body-tally.ts";
+import { stepInstance } from "./step-instance.ts";
 
 /** Who runs a body, and hears of its end. May be called in the middle of `begin`, when the body is synchronous. */
 export interface BodyOwner {
@@ -168,7 +169,7 @@ export class Body implements ContextOwner {
     const { input, node } = this.attempt;
     const given = handOut(input);
     if (!node.isClass) return (node.body as StepFunction)(given, context);
-    return this.core.options.createStep(node.body as StepClass).run(given, context);
+    return stepInstance(this.core.options.createStep, node).run(given, context);
   }
 
   #startTimer(): void {
