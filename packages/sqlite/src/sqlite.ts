@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { Clock, Provider, ProviderContext, Runtime } from "@wfe/core/providers";
 import { InvalidOptionError, StoreError } from "@wfe/core/providers";
 import { openConnection, openNow, type SqliteOptions, type Target, targetOf } from "./connection.ts";
@@ -38,14 +39,7 @@ export interface OpenStore {
  * leaves `synchronous` at NORMAL in WAL mode, so set FULL there where it has to survive a power loss.
  */
 export function sqlite(fileOrDatabase: string | Connection, options: SqliteOptions = {}): Provider {
-  if (options.synchronous !== undefined && options.synchronous !== "full" && options.synchronous !== "normal") {
-    throw new InvalidOptionError(
-      `\`synchronous\` must be "full" or "normal", got ${JSON.stringify(options.synchronous)}`,
-    );
-  }
-  if (options.search !== undefined && typeof options.search !== "boolean") {
-    throw new InvalidOptionError(`\`search\` must be true or false, got ${JSON.stringify(options.search)}`);
-  }
+  checkOptions(options);
   const target = targetOf(fileOrDatabase);
   const hints = new Hints();
   let opens = 0;
@@ -155,4 +149,29 @@ function closed(target: Target): StoreError {
     outcome: "not-applied",
     transient: false,
   });
+}
+
+function checkOptions(options: SqliteOptions): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new InvalidOptionError(`the options of sqlite() must be an object, got ${shown(options)}`);
+  const { synchronous = "full", allowNetworkDrive = false, search = true, onConnect } = options;
+  if (synchronous !== "full" && synchronous !== "normal")
+    throw new InvalidOptionError(`\`synchronous\` must be "full" or "normal", got ${shown(synchronous)}`);
+  for (const [name, value] of Object.entries({ allowNetworkDrive, search })) {
+    if (typeof value !== "boolean")
+      throw new InvalidOptionError(`\`${name}\` must be true or false, got ${shown(value)}`);
+  }
+  if (onConnect !== undefined && typeof onConnect !== "function")
+    throw new InvalidOptionError(`\`onConnect\` must be a function of the connection, got ${shown(onConnect)}`);
+  const names = ["synchronous", "allowNetworkDrive", "search", "onConnect"];
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new InvalidOptionError(
+      `sqlite() has no option \`${unknown}\`; it has ${names.map((name) => `\`${name}\``).join(", ")}`,
+    );
+}
+
+/** A value in an error message, which must not fail because of it. */
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 80, breakLength: Infinity });
 }
