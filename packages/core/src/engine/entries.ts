@@ -2,6 +2,7 @@ import type { StoredPatch } from "../codec/index.ts";
 import type { Slot } from "../definition/definition.ts";
 import type { NodeKind } from "../definition/nodes.ts";
 import type { Ending, UndoRecord, UndoRef, WaitState, WorkflowIdentity, WorkflowState } from "./state.ts";
+import type { StepLine } from "./step-summary.ts";
 import type { StoredError } from "./stored-error.ts";
 
 /**
@@ -25,6 +26,8 @@ export type Entry =
       readonly from: { readonly workflowId: string; readonly seq: number };
       readonly identity: WorkflowIdentity;
       readonly state: StateSnapshot;
+      /** The steps as they stood there. */
+      readonly steps?: readonly StepLine[];
       readonly actor?: string;
     }
   /** It comes from a file: what had not ended is suspended, and reads events from here on. */
@@ -320,8 +323,14 @@ export type Entry =
     }
   /** Given an output by hand in place of running. */
   | ({ readonly kind: "step-skipped"; readonly output?: unknown; readonly actor?: string } & NodeEnd)
-  /** Goes back to where `from` was about to run; `state` is what was live then, under new ids. */
-  | { readonly kind: "workflow-retried"; readonly from: string; readonly state: StateSnapshot; readonly actor?: string }
+  /** Goes back to where `from` was about to run; `state` is what was live then, under new ids, `steps` what had been done. */
+  | {
+      readonly kind: "workflow-retried";
+      readonly from: string;
+      readonly state: StateSnapshot;
+      readonly steps?: readonly StepLine[];
+      readonly actor?: string;
+    }
   | {
       readonly kind: "workflow-migrated";
       readonly version: number;

@@ -1,6 +1,7 @@
 import type { StoredEvent } from "../providers/records.ts";
 import type { Entry } from "./entries.ts";
 import type { WorkflowIdentity, WorkflowState } from "./state.ts";
+import type { StepLine } from "./step-summary.ts";
 import type { StoredError } from "./stored-error.ts";
 
 /** What a host tells the engine. Several make one turn; they are decided in the order given. Values are copies made by the codec. */
@@ -124,6 +125,8 @@ export interface RetryBase {
   readonly step: string;
   /** What is live there, under the ids it will have. */
   readonly state: WorkflowState;
+  /** The steps as they stood there. */
+  readonly steps: readonly StepLine[];
   /** The pointers that stood still: they are set up anew. All others go on as they are. */
   readonly frozen: ReadonlySet<number>;
   /** Of those, the ones that wait for a person: they failed too, and nobody asked for them. */

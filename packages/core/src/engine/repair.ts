@@ -9,6 +9,7 @@ import { advance, openNode } from "./flow.ts";
 import type { RetryBase } from "./inputs.ts";
 import { readyAgain } from "./kinds/step.ts";
 import { rootLine, rootPointer, type Pointer, type WorkflowIdentity, type WorkflowState } from "./state.ts";
+import { emptySummary, summarize } from "./step-summary.ts";
 import type { Turn } from "./turn.ts";
 import { repeatUndo } from "./undo.ts";
 
@@ -38,7 +39,8 @@ export function goBackTo(turn: Turn, base: RetryBase, how: GoingBack): void {
     root === undefined || now === undefined
       ? snapshot.lines
       : new Map(snapshot.lines).set(rootLine, { ...root, cursors: furthest(root.cursors, now.cursors) });
-  turn.emit({ kind: "workflow-retried", from: base.step, state: { ...snapshot, lines: merged }, ...actor });
+  const { step: from, steps } = base;
+  turn.emit({ kind: "workflow-retried", from, state: { ...snapshot, lines: merged }, steps, ...actor });
   for (const id of base.frozen) if (how.passOver?.(id) !== true) goOnAt(turn, base, id, how);
   const hadEnded = phase === "failed" || phase === "terminated";
   if (identity.parent !== null && hadEnded && how.byParent !== true) {
@@ -179,7 +181,10 @@ export function forkState(
   }
   const none: ReadonlySet<number> = new Set();
   const frozen = new Set(state.pointers.keys());
-  const base = { step: "", state, frozen, held: none, last: new Map<number, string>(), corrected: false };
+  const summary = emptySummary();
+  for (const { entries } of turns) for (const entry of entries) summarize(summary, entry);
+  const steps = [...summary.values()];
+  const base = { step: "", state, steps, frozen, held: none, last: new Map<number, string>(), corrected: false };
   const snapshot = revived(base, state.nextId, setUp);
   const pointers = new Map([...snapshot.pointers.values()].map((pointer) => [pointer.id, withoutUndo(pointer)]));
   return [
@@ -188,6 +193,7 @@ export function forkState(
       from: { workflowId: state.identity.id, seq: state.seq },
       identity,
       state: { ...snapshot, pointers },
+      steps,
       ...(actor === undefined ? {} : { actor }),
     },
   ];

@@ -231,8 +231,8 @@ function baseOf(
   const held = cuts.flatMap((cut) => (cut.runs ? [] : [...(unwound.cut.get(cut.pointer) ?? [])]));
   const frozen = new Set([...unwound.frozen].map(renamed));
   const targets = cuts.flatMap((cut) => (cut.runs ? [renamed(cut.reopens ?? cut.pointer)] : []));
-  const { last, corrected } = unwound;
-  return { step, state, frozen, held: new Set(held.map(renamed)), targets, last, corrected };
+  const { steps, last, corrected } = unwound;
+  return { step, state, steps, frozen, held: new Set(held.map(renamed)), targets, last, corrected };
 }
 
 /** A container as it stood before it opened its branches: only those that it opened at once are there. */

@@ -1,5 +1,5 @@
 import type { Entry } from "./entries.ts";
-import type { Pointer, WorkflowState } from "./state.ts";
+import { rootPointer, type Pointer, type WorkflowState } from "./state.ts";
 import { isFinal } from "./work.ts";
 
 export type StepStatus =
@@ -23,11 +23,19 @@ export interface StepView {
   readonly runs: number;
 }
 
+/** What is kept of a step. What is not in its view may be missing in one that an earlier version has written. */
+export interface StepLine extends StepView {
+  /** The newest pointer that was opened for it: one that is opened once more is no new occurrence. */
+  readonly pointer?: number;
+  /** An `endWorkflow` or `fail` that stands: it is stopped with all the rest once it has ended the workflow. */
+  readonly ends?: number;
+}
+
 /**
  * One line per step that has been reached, whatever the length of the history. It is folded beside the state and is mutable, lines
  * and all, since copying it for every turn would make a step cost what the definition is long.
  */
-export type StepSummary = Map<string, Mutable<StepView>>;
+export type StepSummary = Map<string, Mutable<StepLine>>;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -47,8 +55,17 @@ export function copySummary(summary: StepSummary): StepSummary {
  * middle of one, its journal does not tell of what stands still. What is around the undoing has failed, all else was stopped.
  */
 export function shownSteps(summary: StepSummary, state: WorkflowState): readonly StepView[] {
-  const steps = [...copySummary(summary).values()];
-  if (!isFinal(state)) return steps;
+  const views = new Map<string, Mutable<StepView>>();
+  for (const { id, status, attempt, runs } of summary.values()) views.set(id, { id, status, attempt, runs });
+  const steps = [...views.values()];
+  if (!isFinal(state)) {
+    // Which attempt it has come to is told of when it ends.
+    for (const { step, status, attempt } of state.pointers.values()) {
+      const view = status === "ready" ? views.get(step) : undefined;
+      if (view?.status === "running") view.attempt = attempt;
+    }
+    return steps;
+  }
   const failed = new Set<string>();
   for (let at = state.pointers.get(state.stuckUndo ?? -1); at !== undefined; at = around(state, at))
     failed.add(at.step);
@@ -66,13 +83,18 @@ function around({ branches, pointers }: WorkflowState, { branch }: Pointer): Poi
 export function summarize(summary: StepSummary, entry: Entry): void {
   switch (entry.kind) {
     case "step-scheduled":
-    case "scope-opened":
-      return opened(summary, entry.step, "running");
+      return opened(summary, entry, "running");
+    case "scope-opened": {
+      opened(summary, entry, "running");
+      const line = entry.node === "end" || entry.node === "fail" ? summary.get(entry.step) : undefined;
+      if (line !== undefined) line.ends = entry.pointer;
+      return;
+    }
     case "timer-set":
-      return opened(summary, entry.step, "sleeping");
+      return opened(summary, entry, "sleeping");
     case "event-awaited":
     case "child-started":
-      return opened(summary, entry.step, "waiting");
+      return opened(summary, entry, "waiting");
     case "step-ready": {
       const raised = entry.raise === true ? attemptOf(summary, entry.step) + 1 : undefined;
       return change(summary, entry.step, "running", raised);
@@ -85,20 +107,29 @@ export function summarize(summary: StepSummary, entry: Entry): void {
       const status = entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "running";
       return change(summary, entry.step, status);
     }
+    case "child-awaited":
+      return change(summary, entry.step, "waiting");
     case "step-held":
-      return change(summary, entry.step, "failed");
+      return change(summary, entry.step, "failed", entry.attempt);
     case "step-completed":
       return change(summary, entry.step, "completed", entry.attempt);
     case "step-failed":
       return change(summary, entry.step, "failed", entry.attempt);
     case "step-cancelled":
-      return change(summary, entry.step, "cancelled");
+      return cancelled(summary, entry);
     case "step-skipped":
       return change(summary, entry.step, "skipped");
     case "saga-restarted":
       return change(summary, entry.step, "running", entry.attempt);
     case "undo-completed":
       return change(summary, entry.undoneStep, "compensated");
+    case "scope-ending":
+      return ending(summary, entry);
+    case "workflow-forked":
+    case "workflow-retried":
+      return goneBack(summary, entry);
+    case "workflow-migrated":
+      return renamed(summary, entry.steps ?? {});
     default:
       return;
   }
@@ -108,13 +139,20 @@ function attemptOf(summary: StepSummary, step: string): number {
   return summary.get(step)?.attempt ?? 1;
 }
 
-function opened(summary: StepSummary, step: string, status: StepStatus): void {
+function opened(
+  summary: StepSummary,
+  { step, pointer }: { readonly step: string; readonly pointer: number },
+  status: StepStatus,
+): void {
   const line = summary.get(step);
   if (line === undefined) {
-    summary.set(step, { id: step, status, attempt: 1, runs: 1 });
+    summary.set(step, { id: step, status, attempt: 1, runs: 1, pointer });
     return;
   }
   line.status = status;
+  // Opened again after a retry: it keeps its attempts.
+  if (line.pointer !== undefined && pointer <= line.pointer) return;
+  line.pointer = pointer;
   line.attempt = 1;
   line.runs += 1;
 }
@@ -127,4 +165,64 @@ function change(summary: StepSummary, step: string, status: StepStatus, attempt?
   }
   line.status = status;
   if (attempt !== undefined) line.attempt = attempt;
+}
+
+function cancelled(summary: StepSummary, { step, pointer }: Extract<Entry, { kind: "step-cancelled" }>): void {
+  const line = summary.get(step);
+  const hasEnded = line?.ends === pointer && !live.has(line.status);
+  if (line?.ends === pointer) delete line.ends;
+  if (!hasEnded) change(summary, step, "cancelled");
+}
+
+/** `endWorkflow` and `fail` have done what they are for when the workflow ends. */
+function ending(summary: StepSummary, { pointer, ending }: Extract<Entry, { kind: "scope-ending" }>): void {
+  if (pointer !== rootPointer) return;
+  for (const line of summary.values()) {
+    if (line.ends === undefined) continue;
+    if (ending.kind === "completed") line.status = "completed";
+    else if (ending.kind === "failed" && ending.error.stepId === line.id) line.status = "failed";
+  }
+}
+
+/** Goes on from what was live elsewhere: that is live again, and what came after it has not happened. */
+function goneBack(
+  summary: StepSummary,
+  { steps, state }: Extract<Entry, { kind: "workflow-forked" | "workflow-retried" }>,
+): void {
+  if (steps !== undefined) {
+    summary.clear();
+    for (const line of steps) summary.set(line.id, { ...line });
+  } else {
+    // As an earlier version wrote it: what is known is what is live.
+    for (const { id, status } of [...summary.values()]) if (live.has(status)) summary.delete(id);
+  }
+  for (const { id, step, status, attempt } of [...state.pointers.values()].sort((one, other) => one.id - other.id)) {
+    if (id === rootPointer) continue;
+    const line = summary.get(step) ?? { id: step, status: "running", attempt, runs: 1 };
+    summary.set(step, line);
+    line.pointer = Math.max(line.pointer ?? id, id);
+    // Its hooks run: it has ended, or is being undone.
+    if (status === "hook" && steps !== undefined) continue;
+    line.status = statusOf[status];
+    line.attempt = attempt;
+  }
+}
+
+const statusOf: Readonly<Record<Pointer["status"], StepStatus>> = {
+  ready: "running",
+  sleeping: "sleeping",
+  waiting: "waiting",
+  open: "running",
+  hook: "running",
+  held: "failed",
+  undoing: "running",
+};
+
+function renamed(summary: StepSummary, steps: Readonly<Record<string, string>>): void {
+  const lines = [...summary.values()];
+  summary.clear();
+  for (const line of lines) {
+    const id = (Object.hasOwn(steps, line.id) ? steps[line.id] : undefined) ?? line.id;
+    summary.set(id, Object.assign(line, { id }));
+  }
 }

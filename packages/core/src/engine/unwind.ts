@@ -4,6 +4,7 @@ import { applyEntry, initialState, type Address } from "./evolve.ts";
 import { isOpening, pointersAround, type Position, type ReadTurn } from "./failures.ts";
 import type { Withheld } from "./graph-dependents.ts";
 import { streamKey, type Pointer, type UndoRef, type WorkflowState } from "./state.ts";
+import { emptySummary, summarize, type StepLine, type StepSummary } from "./step-summary.ts";
 
 /** From here on a pointer, with all that hangs on it, stands still: nothing of what came of it has happened. */
 export interface Cut {
@@ -15,6 +16,8 @@ export interface Cut {
 
 export interface Unwound {
   readonly state: WorkflowState;
+  /** What was done by then, and has been since. */
+  readonly steps: readonly StepLine[];
   /** Everything that stands still: what was cut, and what ended only because of that. */
   readonly frozen: ReadonlySet<number>;
   /** By the pointer of its cut, what stood there then. */
@@ -51,6 +54,7 @@ class Unwinding {
   readonly #draft = new Draft(initialState());
   /** As it was. */
   readonly #real = new Draft(initialState());
+  readonly #summary: StepSummary = emptySummary();
   readonly #frozen: Set<number> = new Set();
   /** The containers around what stands still. */
   readonly #around: Set<number> = new Set();
@@ -67,6 +71,7 @@ class Unwinding {
     this.#draft.nextId = this.#real.nextId;
     return {
       state: this.#draft.done(),
+      steps: [...this.#summary.values()],
       frozen: this.#frozen,
       cut: this.#cut,
       redone: this.#redone,
@@ -135,6 +140,7 @@ class Unwinding {
 
   #apply(entry: Entry, address: Address): void {
     applyEntry(this.#draft, entry, address);
+    summarize(this.#summary, entry);
     if (isOpening(entry)) this.#last.set(entry.branch, entry.step);
     else if (entry.kind === "step-cancelled" && entry.branch !== undefined) this.#last.set(entry.branch, entry.step);
     else if (entry.kind === "workflow-forked" || entry.kind === "workflow-retried") {
