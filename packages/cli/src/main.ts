@@ -1,11 +1,13 @@
 import type { InvalidWorkflowFileError } from "@wfe/yaml";
 import { CommanderError } from "commander";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { harmlessTerminal } from "./harmless.ts";
 import { makeProgram } from "./program.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
 /** Runs the command line and gives the code that the process is to end with. Never rejects. */
-export async function main(args: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+export async function main(args: readonly string[], given: Terminal = processTerminal()): Promise<number> {
+  const terminal = harmlessTerminal(given);
   let code: number = exitCodes.ok;
   const program = makeProgram(terminal, (ended) => {
     code = ended;

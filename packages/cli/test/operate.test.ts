@@ -70,6 +70,34 @@ describe("wfe", () => {
     }
   });
 
+  it("shows a step whose condition is false as skipped, also of a run that has failed", async () => {
+    const steps = `
+    - { name: a, run: "printf '\\\\033[2Jevil\\\\n'" }
+    - { name: b, run: echo never, when: { field: .inputs.go, equals: true } }`;
+    const head = "workflow:\n  id: w\n  version: 1\n  inputs: { go: bool? }\n  steps:";
+    desk.file("fine.yaml", `${head}${steps}`);
+    desk.file("fails.yaml", `${head}${steps}\n    - { name: c, run: exit 1 }\n`);
+    for (const [file, code] of [
+      ["fine.yaml", 0],
+      ["fails.yaml", 1],
+    ] as const) {
+      const run = await desk.wfe("run", file, "--id", file, "--json");
+      expect(run).toMatchObject({ code, stderr: expect.stringContaining("\nb: skipped\n") });
+      expect(run.stderr).toContain("a | ␛[2Jevil");
+      expect(run.stderr).not.toContain("b/when");
+      const shown = { id: "b", status: "skipped" };
+      const first = { id: "a", status: "completed" };
+      expect(JSON.parse(run.stdout).steps.slice(0, 2)).toMatchObject([first, shown]);
+      expect(JSON.parse((await desk.wfe("show", file, "--json")).stdout).steps.slice(0, 2)).toMatchObject([
+        first,
+        shown,
+      ]);
+      const { stdout } = await desk.wfe("show", file);
+      expect(stdout).toMatch(/^b +skipped/m);
+      expect(stdout).not.toContain("b/when");
+    }
+  });
+
   it("suspends and terminates also where no worker runs", async () => {
     desk.file("w.yaml", waiting);
     for (const id of ["a", "b"]) {

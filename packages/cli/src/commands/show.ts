@@ -6,6 +6,7 @@ import { type JsonOption, type StoreOptions, withJson, withStore } from "../opti
 import type { Surroundings } from "../program.ts";
 import { table } from "../table.ts";
 import { json, type Terminal } from "../terminal.ts";
+import { withoutWhen } from "../when-wrapper.ts";
 import { withClient } from "../with-client.ts";
 
 /** `wfe show`: one workflow as it is now. */
@@ -15,7 +16,8 @@ export function addShow(program: Command, { terminal }: Surroundings): void {
     .action(async (id: string, options: StoreOptions & JsonOption) => {
       const { details, explained } = await withClient(options, async (host) => {
         const found = await host.getWorkflow(id);
-        return { details: found, explained: found === undefined ? undefined : await host.explain(id) };
+        const seen = found === undefined ? undefined : { ...found, steps: withoutWhen(found.steps) };
+        return { details: seen, explained: found === undefined ? undefined : await host.explain(id) };
       });
       if (details === undefined) throw new NotFoundError(`there is no workflow \`${id}\`: see \`wfe list\``);
       if (options.json === true) terminal.data(`${json(details, 2)}\n`);

@@ -55,6 +55,7 @@ export function textOf(event: LifecycleEvent, step: BoardStep): string | undefin
     case "step.retrying":
       return `failed, is retried: ${event.error?.message ?? "no reason"}`;
     case "step.completed":
+      if (step.status === "skipped") return "skipped";
       return `completed${took}${attempt}`;
     case "step.failed":
       return `failed${took}${attempt}: ${event.error?.message ?? "no reason"}`;

@@ -1,4 +1,6 @@
 import type { LifecycleEvent, WorkflowDefinition, WorkflowDetails } from "@wfe/core";
+import { type Block, blocksOf } from "@wfe/core/definition";
+import { stepOfWhen, withoutWhen } from "../when-wrapper.ts";
 
 export type BoardStatus =
   | "pending"
@@ -30,20 +32,25 @@ export interface BoardStep {
 /** How the steps of one workflow stand, told by its events. */
 export class StepBoard {
   readonly #steps: Map<string, BoardStep> = new Map();
-  readonly #definition: WorkflowDefinition | undefined;
+  /** Where steps stand in the definition, and how deep, in its order. */
+  readonly #places: Map<string, { readonly position: number; readonly depth: number }> = new Map();
+  /** Executions of steps with a `when` that its node's end does not speak for, by step. */
+  readonly #begun: Map<string, Set<string>> = new Map();
 
-  /** `definition`: where it is known, steps are shown inside what they stand in. */
+  /** `definition`: where it is known, steps are shown in its order and inside what they stand in. */
   constructor(definition?: WorkflowDefinition) {
-    this.#definition = definition;
+    if (definition !== undefined) this.#place(definition.body, 0);
   }
 
+  /** In the order of the definition; those that it does not have come last. */
   get steps(): readonly BoardStep[] {
-    return [...this.#steps.values()];
+    const position = ({ id }: BoardStep): number => this.#places.get(id)?.position ?? this.#places.size;
+    return [...this.#steps.values()].sort((a, b) => position(a) - position(b));
   }
 
   /** What the store says: at the beginning, and at the end, when it is what counts. */
-  read(details: WorkflowDetails): void {
-    for (const { id, name, status, attempt, runs } of details.steps) {
+  read(details: Pick<WorkflowDetails, "steps">): void {
+    for (const { id, name, status, attempt, runs } of withoutWhen(details.steps)) {
       const step = this.#steps.get(id) ?? this.#empty(id, name);
       this.#steps.set(id, step);
       step.status = status === "sleeping" ? "waiting" : status;
@@ -56,6 +63,9 @@ export class StepBoard {
   tell(event: LifecycleEvent): BoardStep | undefined {
     const { stepId } = event;
     if (stepId === undefined) return undefined;
+    const inside = stepOfWhen(stepId);
+    if (inside !== undefined) return this.#tellWhen(inside, event);
+    if (event.executionId !== undefined) this.#begun.get(stepId)?.add(event.executionId);
     const step = this.#steps.get(stepId) ?? this.#empty(stepId, event.stepName ?? stepId);
     this.#steps.set(stepId, step);
     step.attempt = event.attempt ?? step.attempt;
@@ -95,11 +105,36 @@ export class StepBoard {
     return step;
   }
 
+  /** What becomes of a step's condition is told as the step's own: it is skipped, or runs and speaks for itself. */
+  #tellWhen(id: string, event: LifecycleEvent): BoardStep | undefined {
+    const begun = this.#begun.get(id) ?? new Set();
+    this.#begun.set(id, begun);
+    if (event.type !== "step.completed" && event.type !== "step.failed") return undefined;
+    const [ran] = begun;
+    if (ran !== undefined) {
+      begun.delete(ran);
+      return undefined;
+    }
+    const step = this.#steps.get(id) ?? this.#empty(id, id);
+    this.#steps.set(id, step);
+    step.status = event.type === "step.completed" ? "skipped" : "failed";
+    step.note = event.error?.message;
+    return step;
+  }
+
+  #place(block: Block, depth: number): void {
+    for (const node of block.nodes) {
+      const isShown = stepOfWhen(node.id) === undefined;
+      if (isShown) this.#places.set(node.id, { position: this.#places.size, depth });
+      for (const [, nested] of blocksOf(node)) this.#place(nested, isShown ? depth + 1 : depth);
+    }
+  }
+
   #empty(id: string, name: string): BoardStep {
     return {
       id,
       name,
-      depth: this.#depthOf(id),
+      depth: this.#places.get(id)?.depth ?? 0,
       status: "pending",
       attempt: 1,
       runs: 0,
@@ -107,15 +142,6 @@ export class StepBoard {
       endedAt: undefined,
       note: undefined,
     };
-  }
-
-  #depthOf(id: string): number {
-    let depth = -1;
-    const places = this.#definition?.index.places;
-    for (let place = places?.get(id); place !== undefined; depth++) {
-      place = place.owner === null ? undefined : places?.get(place.owner);
-    }
-    return Math.max(0, depth);
   }
 }
 
