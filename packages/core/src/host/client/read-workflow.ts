@@ -80,6 +80,7 @@ function details(shared: ClientShared, { row, state, summary }: Folded): Workflo
   return {
     ...summaryOf(row),
     version,
+    definitionHash: begun ? state.identity.definitionHash : row.definitionHash,
     status: projection.status,
     completedAt: projection.completedAt ?? undefined,
     error: projection.error === null ? undefined : reviveError(projection.error),

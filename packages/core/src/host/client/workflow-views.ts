@@ -26,6 +26,8 @@ export interface WorkflowSummary {
 /** A workflow as it is now. Its values are frozen: copy them to change them. */
 export interface WorkflowDetails<Data = WorkflowData> extends WorkflowSummary {
   readonly data: Data;
+  /** The `hash` of the definition that it runs by: the one that it was started with, or migrated to. */
+  readonly definitionHash: string;
   /** Why it was suspended or terminated, where a reason was given. */
   readonly reason: string | undefined;
   /** The number of its last turn; -1 before the first. `stateAt` and `forkWorkflow` take it and those before it. */

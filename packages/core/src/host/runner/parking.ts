@@ -1,3 +1,4 @@
+import type { WorkflowDefinition } from "../../definition/definition.ts";
 import type { WorkflowState } from "../../engine/state.ts";
 import { storeError } from "../../engine/stored-error.ts";
 import { CorruptedRecordError, NewerFormatError, WfeError } from "../../errors.ts";
@@ -96,12 +97,45 @@ export function missingTurns(row: WorkflowRow, { seq }: WorkflowState): Corrupte
   );
 }
 
+/** With what a workflow in hand goes on. */
+export interface Used {
+  readonly state: WorkflowState;
+  readonly definition: WorkflowDefinition | undefined;
+}
+
 /** What no part of WFE has thrown on purpose comes of records that can be read and make no sense. */
-export function unusable(thrown: unknown, row: WorkflowRow | undefined): unknown {
+export function unusable(thrown: unknown, row: WorkflowRow | undefined, used?: Used): unknown {
+  const isStrange = !(thrown instanceof WfeError) || thrown instanceof CorruptedRecordError;
+  const { state, definition } = used ?? {};
+  if (isStrange && state !== undefined && state.seq >= 0 && definition !== undefined) {
+    if (state.identity.definitionHash !== definition.hash) return otherSteps(thrown, state, definition);
+  }
   if (thrown instanceof WfeError) return thrown;
   const what = thrown instanceof Error ? thrown.message : String(thrown);
   return new CorruptedRecordError(
     `the records of workflow \`${row?.id}\` can be read, but not be gone on with (${what}): one of them is damaged, or this is a defect of WFE; fork it from before, or restore it from a backup`,
     { workflowId: row?.id, cause: thrown },
+  );
+}
+
+/** The likeliest reason by far: it was begun by another definition of that id and version. */
+function otherSteps(
+  cause: unknown,
+  { identity, pointers }: WorkflowState,
+  { id, version, index }: WorkflowDefinition,
+): CorruptedRecordError {
+  const stands = [...pointers.values()].map(({ step }) => step);
+  const missing = stands.find((step) => step !== "" && !index.places.has(step));
+  return new CorruptedRecordError(
+    `definition \`${id}\` version ${version} was changed since workflow \`${identity.id}\` was started${
+      missing === undefined ? "" : `: it stands at step \`${missing}\`, which is not there any more`
+    }. Give the host the definition that the workflow was started with (a changed one needs a \`version\` of its own), then \`resumeWorkflow\``,
+    {
+      workflowId: identity.id,
+      definitionId: id,
+      version,
+      ...(missing === undefined ? {} : { stepId: missing }),
+      cause,
+    },
   );
 }

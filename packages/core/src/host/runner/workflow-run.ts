@@ -597,7 +597,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       run: this.run,
       error,
     });
-    this.#suspendFor(unusable(error, this.#row));
+    this.#suspendFor(unusable(error, this.#row, { state: this.#state, definition: this.#definition }));
   }
 
   #suspendFor(error: unknown): void {
@@ -724,7 +724,9 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#busy = true;
     this.#flight = undefined;
     this.#raw = undefined;
-    this.#writeRow(quarantinedRow(this.#context, row, unusable(thrown, row)));
+    this.#writeRow(
+      quarantinedRow(this.#context, row, unusable(thrown, row, { state: this.#state, definition: this.#definition })),
+    );
   }
 
   /** Forgets the workflow. `look`: its row may still be ours. */
