@@ -1,6 +1,6 @@
-import { type Duration, type WorkflowDefinition, type WorkflowHandle, WorkflowHost } from "@wfe/core";
+import { type Duration, type WfeError, type WorkflowDefinition, type WorkflowHandle, WorkflowHost } from "@wfe/core";
 import { durationText } from "./duration-text.ts";
-import { CancelledError } from "./exit-codes.ts";
+import { CancelledError, ConflictError } from "./exit-codes.ts";
 import { follow } from "./follow/follow.ts";
 import { commandLine, inOurWords } from "./in-our-words.ts";
 import { keptLines } from "./kept-lines.ts";
@@ -9,7 +9,6 @@ import { quietLog } from "./quiet-log.ts";
 import { listenForSignals } from "./signals.ts";
 import type { Store } from "./store/store.ts";
 import { json, type Terminal } from "./terminal.ts";
-import { withoutWhen } from "./when-wrapper.ts";
 
 export interface RunHereOptions extends StoreOptions {
   readonly json?: boolean;
@@ -20,6 +19,9 @@ export interface RunHereOptions extends StoreOptions {
 
 /** A workflow that this process runs and shows until it has ended. */
 export interface RunHere {
+  readonly id: string;
+  /** It was begun before: its steps may have been mended since. */
+  readonly isKnown: boolean;
   readonly store: Store;
   readonly definitions: readonly WorkflowDefinition[];
   readonly terminal: Terminal;
@@ -29,14 +31,16 @@ export interface RunHere {
 }
 
 /**
- * Runs a host until one workflow has ended, and prints its result to stdout. Other workflows of these definitions that are due go
- * on as well meanwhile. Rejects with what the workflow rejects with.
+ * Runs a host until one workflow has ended, and prints its result to stdout. The host takes this one and its children: other
+ * workflows of the same definition may have been begun with other variables. Rejects with what the workflow rejects with.
  */
-export async function runHere({ store, definitions, terminal, options, begin }: RunHere): Promise<void> {
+export async function runHere({ id, isKnown, store, definitions, terminal, options, begin }: RunHere): Promise<void> {
   const host = new WorkflowHost({
     providers: store.providers,
     namespace: options.namespace,
     workflows: definitions,
+    only: [id],
+    allowRedefine: isKnown,
     log: quietLog,
     limits: { logLines: keptLines },
   });
@@ -47,7 +51,6 @@ export async function runHere({ store, definitions, terminal, options, begin }: 
     const following = options.quiet === true ? undefined : follow(host, terminal, definitions);
     await host.start();
     handle = await begin(host);
-    const { id } = handle;
     if (options.quiet !== true) terminal.say(`workflow ${id}`);
     await following?.show(id);
     try {
@@ -77,6 +80,9 @@ export async function runHere({ store, definitions, terminal, options, begin }: 
   }
 }
 
+/** Codes of errors that stay for as long as definition and records are what they are. */
+const unusable: ReadonlySet<string> = new Set(["CORRUPTED_RECORD", "NEWER_FORMAT"]);
+
 /** Rejects when the workflow is suspended: whoever waits here would wait for ever. */
 function suspended(host: WorkflowHost, id: string): Promise<never> {
   return new Promise((_, reject) => {
@@ -84,7 +90,10 @@ function suspended(host: WorkflowHost, id: string): Promise<never> {
       const details = await host.getWorkflow(id);
       if (details?.status !== "suspended") return;
       const why = details.error?.message ?? details.reason;
-      reject(new CancelledError(`the workflow is suspended${why === undefined ? "" : `: ${why}`}`));
+      const text = `the workflow is suspended${why === undefined ? "" : `: ${why}`}`;
+      // To go on with it as it is would end here again.
+      const { code } = (details.error ?? {}) as Partial<WfeError>;
+      reject(code !== undefined && unusable.has(code) ? new ConflictError(text) : new CancelledError(text));
     };
     host.on("workflow.suspended", ({ workflowId }) => {
       if (workflowId === id) look().catch(reject);
@@ -102,9 +111,8 @@ async function print(of: {
 }): Promise<void> {
   const { host, id, data, options, terminal } = of;
   if (options.json === true) {
-    const { status, error, createdAt, completedAt, steps = [], data: last } = (await host.getWorkflow(id)) ?? {};
-    const shown = withoutWhen(steps);
-    const document = { id, status, data: data ?? last, error: error ?? null, createdAt, completedAt, steps: shown };
+    const { status, error, createdAt, completedAt, steps, data: last } = (await host.getWorkflow(id)) ?? {};
+    const document = { id, status, data: data ?? last, error: error ?? null, createdAt, completedAt, steps };
     terminal.data(`${json(document, 2)}\n`);
   } else if (options.quiet !== true) {
     terminal.data(`${json(data, 2)}\n`);

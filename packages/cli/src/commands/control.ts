@@ -57,18 +57,27 @@ async function apply(
     const found = await host.getWorkflow(id);
     if (found === undefined) throw new NotFoundError(`there is no workflow \`${id}\`: see \`wfe list\``);
     if (found.status === done) return { details: found, isApplied: true };
-    if (finalStatuses.has(found.status)) throw new ConflictError(`${id} has ended already: it is ${found.status}`);
+    if (finalStatuses.has(found.status) && !(done === "terminated" && (await mayStillEnd(host, id)))) {
+      throw new ConflictError(`${id} has ended already: it is ${found.status}`);
+    }
     const accepted = await call(host.as(actor()));
     return { details: found, isApplied: await isSoonApplied(accepted) };
   });
   if (isApplied) return terminal.say(`${id} is ${done}`);
   const store = await storeAt(options, false);
-  const definitions = await definitionsOfRun(store, details, options).catch(() => undefined);
-  if (definitions === undefined) return terminal.say("accepted: the next host that runs it will read it");
+  let definitions: Awaited<ReturnType<typeof definitionsOfRun>>;
+  try {
+    definitions = await definitionsOfRun(store, details, options);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return terminal.say(`accepted: the next host that runs it will read it. Here it cannot be applied: ${why}`);
+  }
   const host = new WorkflowHost({
     providers: store.providers,
     namespace: options.namespace,
     workflows: definitions,
+    only: [id],
+    allowRedefine: true,
     log: quietLog,
   });
   try {
@@ -82,6 +91,12 @@ async function apply(
   } finally {
     await host.stop({ timeout: "10s" });
   }
+}
+
+/** One that failed in its undoing stands there until that is repeated, or given up. */
+async function mayStillEnd(host: WorkflowClient, id: string): Promise<boolean> {
+  const { actions } = await host.explain(id);
+  return actions.some((action) => action.call === "terminateWorkflow");
 }
 
 async function isSoonApplied(accepted: Accepted): Promise<boolean> {

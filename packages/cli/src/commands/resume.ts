@@ -1,7 +1,7 @@
 import type { WorkflowDefinition, WorkflowDetails } from "@wfe/core";
 import type { Command } from "commander";
 import { definitionsOf } from "../definitions.ts";
-import { NotFoundError, UsageError } from "../exit-codes.ts";
+import { ConflictError, NotFoundError, UsageError } from "../exit-codes.ts";
 import { variable, withJson, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
 import { runHere, type RunHereOptions } from "../run-here.ts";
@@ -30,6 +30,8 @@ export function addResume(program: Command, { terminal }: Surroundings): void {
         throw new UsageError(`${id} has failed: \`wfe retry ${id}\` tries again what failed`);
       }
       await runHere({
+        id,
+        isKnown: true,
         store,
         definitions: await definitionsOfRun(store, details, options),
         terminal,
@@ -52,9 +54,10 @@ export function withKnownRun(command: Command): Command {
 /** Throws where nothing is known of them. */
 export async function definitionsOfRun(
   store: Store,
-  { id, definitionId, version }: Pick<WorkflowDetails, "id" | "definitionId" | "version">,
+  details: WorkflowDetails,
   options: KnownRunOptions,
 ): ReturnType<typeof definitionsOf> {
+  const { id, definitionId, version } = details;
   const note: Partial<RunNote> = readNote(store.notes, id) ?? {};
   const file = options.file ?? note.file;
   if (file === undefined) {
@@ -66,5 +69,34 @@ export async function definitionsOfRun(
   if (!loaded.some(isMeant)) {
     throw new NotFoundError(`${file} has no version ${version} of workflow \`${definitionId}\`, which ${id} is of`);
   }
-  return loaded.map((definition) => (isMeant(definition) ? selectSteps(definition, note) : definition));
+  return loaded.map((definition) =>
+    isMeant(definition) ? asItWasBegun(definition, note, details, options.file) : definition,
+  );
+}
+
+/**
+ * The definition, or those of its steps that the run was begun with. A step may have been mended since; throws where one at which
+ * the run stands is gone.
+ */
+function asItWasBegun(
+  definition: WorkflowDefinition,
+  note: Partial<RunNote>,
+  details: WorkflowDetails,
+  named: string | undefined,
+): WorkflowDefinition {
+  const { id, definitionHash, steps } = details;
+  if (definition.hash === definitionHash) return definition;
+  const selected = note.only ?? note.from;
+  const narrowed =
+    selected !== undefined && definition.index.places.has(selected) ? selectSteps(definition, note) : definition;
+  if (narrowed.hash === definitionHash) return narrowed;
+  // What was noted is of the file that was noted.
+  const meant = named === undefined ? narrowed : definition;
+  const missing = steps.find(
+    (step) => step.runs > 0 && step.status !== "completed" && !meant.index.places.has(step.id),
+  );
+  if (missing === undefined) return meant;
+  throw new ConflictError(
+    `the steps of workflow \`${definition.id}\` version ${definition.version} were changed since ${id} was begun: it stands at step \`${missing.id}\`, which is not in ${named ?? note.file} any more. Put it back, or give the file as it was with --file; other steps want a \`version\` of their own`,
+  );
 }

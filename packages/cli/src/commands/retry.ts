@@ -35,6 +35,8 @@ export function addRetry(program: Command, { terminal }: Surroundings): void {
       const details = await withClient(options, (host) => host.getWorkflow(id));
       if (details === undefined) throw new NotFoundError(`there is no workflow \`${id}\`: see \`wfe list\``);
       await runHere({
+        id,
+        isKnown: true,
         store,
         definitions: await definitionsOfRun(store, details, options),
         terminal,

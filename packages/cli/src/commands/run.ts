@@ -1,16 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { StoreError } from "@wfe/core";
 import type { Command } from "commander";
 import { chooseDefinition, definitionsOf } from "../definitions.ts";
-import { CancelledError, UsageError } from "../exit-codes.ts";
-import { duration, jsonObject, variable, withJson, withStore } from "../options.ts";
+import { CancelledError, ConflictError, UsageError } from "../exit-codes.ts";
+import { commandLine } from "../in-our-words.ts";
+import { duration, jsonObject, type StoreOptions, variable, withJson, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
 import { runHere, type RunHereOptions } from "../run-here.ts";
 import { type Selection, selectSteps } from "../select-steps.ts";
-import { noteRun } from "../store/run-notes.ts";
-import { storeAt } from "../store/store.ts";
+import { forgetRun, noteFirst, noteRun, readNote, type RunNote } from "../store/run-notes.ts";
+import { type Store, storeAt } from "../store/store.ts";
 import type { Terminal } from "../terminal.ts";
+import { withClient } from "../with-client.ts";
 
 interface RunCommandOptions extends RunHereOptions {
   readonly var?: Readonly<Record<string, unknown>>;
@@ -65,18 +69,52 @@ async function runOnce(terminal: Terminal, file: string, options: RunCommandOpti
   const definitions = loaded.map((each) => (each === whole ? definition : each));
   const store = await storeAt(options, true);
   const id = options.id ?? `${definition.id}-${randomBytes(5).toString("hex")}`;
-  noteRun(store.notes, { id, file: resolve(file), variables, ...selection });
+  const note: RunNote = { id, file: resolve(file), variables, ...selection };
+  // Before anything runs, so that it can go on after whatever happens.
+  const isFirst = noteFirst(store.notes, note);
+  if (!isFirst) await checkSameStart(store, note, options);
   await runHere({
+    id,
+    isKnown: !isFirst,
     store,
     definitions,
     terminal,
     options,
     begin: async (host) => {
-      const handle = await host.startWorkflow(definition, options.input ?? {}, { id });
-      if (!handle.created) terminal.say(`${id} was started before: this is how it goes on`);
+      const handle = await host.startWorkflow(definition, options.input ?? {}, { id }).catch((error: unknown) => {
+        // Where the store could not answer, it may be there.
+        if (isFirst && !(error instanceof StoreError)) forgetRun(store.notes, id);
+        throw error;
+      });
+      if (handle.created) return handle;
+      // Begun elsewhere, where nobody knows here with which of them.
+      if (isFirst && (await handle.get())?.definitionHash !== definition.hash) {
+        forgetRun(store.notes, id);
+        throw startedOtherwise(id, "with other steps", options);
+      }
+      terminal.say(`${id} was started before: this is how it goes on`);
       return handle;
     },
   });
+}
+
+/** What is noted of a run is how it was started; a second start that differs would have it go on with other variables, or steps. */
+async function checkSameStart(store: Store, note: RunNote, options: RunCommandOptions): Promise<void> {
+  const before = readNote(store.notes, note.id);
+  if (isDeepStrictEqual(before, note)) return;
+  const details = await withClient(options, (host) => host.getWorkflow(note.id), { make: true });
+  // It did not come to a start, or was deleted since.
+  if (before === undefined || details === undefined) return noteRun(store.notes, note);
+  const isOtherFile = before.file !== note.file;
+  const areOtherSteps = before.only !== note.only || before.from !== note.from;
+  const how = isOtherFile ? `from ${before.file}` : areOtherSteps ? "with other steps" : "with other variables";
+  throw startedOtherwise(note.id, how, options);
+}
+
+function startedOtherwise(id: string, how: string, options: StoreOptions): ConflictError {
+  return new ConflictError(
+    `${id} was started before, ${how}: let that go on with \`${commandLine(["resume", id], options)}\`, or give another --id`,
+  );
 }
 
 /** Until it is interrupted; a run that fails does not end it. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What this machine remembers of a run: enough to load its definitions again. */
@@ -16,9 +16,29 @@ export interface RunNote {
 
 /** Kept beside the database, since the store holds no paths and no variables: they belong to this machine. */
 export function noteRun(folder: string, note: RunNote): void {
+  write(folder, note, "w");
+}
+
+/** The same where nothing is noted of a run of this id yet; false where something is. */
+export function noteFirst(folder: string, note: RunNote): boolean {
+  try {
+    write(folder, note, "wx");
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** For a run that did not come to be. */
+export function forgetRun(folder: string, id: string): void {
+  rmSync(fileOf(folder, id), { force: true });
+}
+
+function write(folder: string, note: RunNote, flag: "w" | "wx"): void {
   mkdirSync(folder, { recursive: true });
   // Variables may be nobody else's business.
-  writeFileSync(fileOf(folder, note.id), `${JSON.stringify(note, undefined, 2)}\n`, { mode: 0o600 });
+  writeFileSync(fileOf(folder, note.id), `${JSON.stringify(note, undefined, 2)}\n`, { mode: 0o600, flag });
 }
 
 /** Undefined where the run was not begun here. */
