@@ -45,8 +45,7 @@ workflow:
 
     expect(intoHead("stdout", "logs", "w1")).toEqual(["1\n", "", "0"]);
     expect(intoHead("stdout", "show", "w1")).toEqual(["id:         w1\n", "", "0"]);
-    expect(intoHead("stdout", "history", "w1", "--json")).toEqual([expect.stringMatching(/^\{/), "", "0"]);
-  });
+  }, 60_000);
 
   it("ends `logs --follow`, whose lines nobody would see", async () => {
     desk.file(
@@ -58,5 +57,5 @@ workflow:
     expect(intoHead("stdout", "logs", "w1", "--follow")).toEqual(["x\n", "", "0"]);
     desk.file("go", "");
     expect((await run.ended).code).toBe(0);
-  });
+  }, 60_000);
 });
