@@ -194,7 +194,7 @@ function goneBack(
     for (const line of steps) summary.set(line.id, { ...line });
   } else {
     // As an earlier version wrote it: what is known is what is live.
-    for (const { id, status } of [...summary.values()]) if (live.has(status)) summary.delete(id);
+    for (const { id, status } of summary.values()) if (live.has(status)) summary.delete(id);
   }
   for (const { id, step, status, attempt } of [...state.pointers.values()].sort((one, other) => one.id - other.id)) {
     if (id === rootPointer) continue;
