@@ -80,7 +80,10 @@ function some<T extends object>(model: { [K in keyof T]-?: fc.Arbitrary<T[K] | u
 }
 
 const answer: fc.Arbitrary<Answer> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("throw" as const), message: fc.constantFrom("boom", "odd") }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant("throw" as const), message: fc.constantFrom("boom", "odd", "mad") }),
+  },
   { weight: 1, arbitrary: fc.constant<Answer>({ kind: "throw", message: "fatal boom", fatal: true }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("persist" as const), data: small }) },
   {
@@ -473,6 +476,10 @@ function errorBehavior(sketch: NonNullable<Mods["onError"]>): ErrorBehavior {
     maxIntervalMs: 1500,
     jitter: sketch.jitter,
     then: sketch.then,
-    when: (error) => !(error as Error).message.includes("odd"),
+    when: (error) => {
+      const { message } = error as Error;
+      if (message === "mad") throw new Error("cannot judge");
+      return !message.includes("odd");
+    },
   };
 }

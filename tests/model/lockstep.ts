@@ -453,7 +453,7 @@ export class Lockstep {
               ? null
               : undoing.error === undefined
                 ? { output: undoing.output }
-                : { error: undoing.error.message },
+                : { error: wordsOf(undoing.error) },
         };
         return [this.#paths.get(pointer) ?? "?", { pointer, view }];
       }),
@@ -537,14 +537,17 @@ function resultOf(answer: Exclude<Answer, { kind: "throw" }>): unknown {
 }
 
 /** What the model says of an error; the engine says more. */
-const knownWords = ["came in time", "may have been running", "was terminated", "child boom"];
+const knownWords = ["came in time", "may have been running", "was terminated", "child boom", "cannot judge"];
+
+function wordsOf({ message }: Error): string {
+  return knownWords.find((words) => message.includes(words)) ?? message;
+}
 
 /** Text that is equal for equal values: keys in order, what is undefined left out, errors by their words. */
 function canonical(value: unknown): string {
   return (
     JSON.stringify(value, (_, one: unknown) => {
-      if (one instanceof Error)
-        return { error: knownWords.find((words) => one.message.includes(words)) ?? one.message };
+      if (one instanceof Error) return { error: wordsOf(one) };
       const record = one instanceof Map ? Object.fromEntries(one) : one;
       if (typeof record !== "object" || record === null || Array.isArray(record)) return record;
       return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -367,12 +367,19 @@ export class Model {
       } catch (thrown) {
         failed = failureOf(thrown, node);
       }
-      const { failure } = failed;
+      let { failure } = failed;
       this.#endEnding(frame);
       const stopping = env.task.pending !== null && deliverable(env.task, env.task.pending);
       const retry = typeof onError === "object" ? onError : undefined;
       const again = retry !== undefined && frame.retries < retry.maxRetries && failure.fatal !== true;
-      if (!stopping && again && failed.does === undefined && (retry.when?.(new Error(failure.message)) ?? true)) {
+      let accepted = !stopping && again && failed.does === undefined;
+      try {
+        accepted &&= retry?.when?.(new Error(failure.message)) ?? true;
+      } catch (thrown) {
+        accepted = false;
+        failure = { ...failure, message: (thrown as Error).message };
+      }
+      if (accepted && retry !== undefined) {
         const full = Math.min(retry.intervalMs * retry.backoff ** frame.retries, retry.maxIntervalMs);
         frame.retries++;
         frame.attempt++;
