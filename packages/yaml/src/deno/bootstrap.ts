@@ -14,6 +14,8 @@ interface Header {
   readonly item?: unknown;
   readonly matrix?: Record<string, unknown>;
   readonly maxResult: number;
+  /** Where relative paths of grants start from; there where some are granted. */
+  readonly folder?: string;
 }
 
 interface DenoNamespace {
@@ -158,6 +160,15 @@ interface DenoNamespace {
     print(`${line}\n`);
   }
 
+  const rooted = /^\//;
+
+  /** A path as grants have it. The working folder is an empty one, to which nothing is relative that could be meant. */
+  function absolute(path: string): string {
+    const { folder } = header;
+    if (folder === undefined || typeof path !== "string" || apply(test, rooted, [path]) === true) return path;
+    return `${folder}/${path}`;
+  }
+
   const api: Record<string, unknown> = {
     getData,
     setOutput,
@@ -165,13 +176,14 @@ interface DenoNamespace {
     inputs: header.inputs,
     item: header.item,
     matrix: header.matrix,
+    folder: header.folder,
   };
   const globals: Record<string, unknown> = {
     Wfe: freeze(api),
     inputs: () => header.inputs,
     output: setOutput,
     log,
-    readFile: (path: string) => readTextFile(path),
+    readFile: (path: string) => readTextFile(absolute(path)),
   };
   for (const name of Object.keys(globals)) {
     defineProperty(globalThis, name, { value: globals[name], writable: true, configurable: true, enumerable: false });

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { realpath } from "node:fs/promises";
 import { StepTimeoutError } from "@wfe/core";
 import { cappedText } from "../processes/capped-text.ts";
 import { splitLines } from "../processes/line-splitter.ts";
@@ -88,11 +89,11 @@ const keep = 128 * 1024;
  */
 export async function runDeno(options: DenoOptions): Promise<DenoResult> {
   options.signal?.throwIfAborted();
-  const { plan, grants } = await planOf(options);
+  const { plan, grants, folder } = await planOf(options);
   options.signal?.throwIfAborted();
   const process = options.spares?.take(plan) ?? startDeno(plan);
   try {
-    return await new Run(options, plan, process).result();
+    return await new Run(options, { plan, folder }, process).result();
   } finally {
     const denied = deniedAccesses(process.auditFile, grants);
     await process.dispose();
@@ -100,7 +101,14 @@ export async function runDeno(options: DenoOptions): Promise<DenoResult> {
   }
 }
 
-async function planOf(options: DenoOptions): Promise<{ readonly plan: LaunchPlan; readonly grants: Grants }> {
+interface Planned {
+  readonly plan: LaunchPlan;
+  readonly grants: Grants;
+  /** Where relative paths start from, where some are granted. */
+  readonly folder: string | undefined;
+}
+
+async function planOf(options: DenoOptions): Promise<Planned> {
   const { permissions = {}, folder, roots } = options;
   const paths = (mode: "read" | "write"): Promise<readonly string[]> =>
     grantedPaths({ paths: permissions[mode] ?? [], folder, roots, mode });
@@ -131,6 +139,8 @@ async function planOf(options: DenoOptions): Promise<{ readonly plan: LaunchPlan
   };
   return {
     plan,
+    // As Deno compares paths.
+    folder: read.length + write.length === 0 ? undefined : await realpath(folder),
     grants: { read, write, net, env: names, run: permissions.run === true, importHosts: plan.importHosts },
   };
 }
@@ -167,6 +177,7 @@ type Cause = { readonly kind: "memory"; readonly usedMb: number } | { readonly k
 class Run {
   readonly #options: DenoOptions;
   readonly #plan: LaunchPlan;
+  readonly #folder: string | undefined;
   readonly #process: DenoProcess;
   readonly #name: string;
   readonly #stdout = cappedText(keep);
@@ -175,9 +186,10 @@ class Run {
   #cause: Cause | undefined;
   #bytes = 0;
 
-  constructor(options: DenoOptions, plan: LaunchPlan, process: DenoProcess) {
+  constructor(options: DenoOptions, { plan, folder }: Omit<Planned, "grants">, process: DenoProcess) {
     this.#options = options;
     this.#plan = plan;
+    this.#folder = folder;
     this.#process = process;
     this.#name = options.name ?? "script";
   }
@@ -237,6 +249,7 @@ class Run {
         item,
         matrix,
         maxResult,
+        ...(this.#folder === undefined ? {} : { folder: this.#folder }),
       }) ?? ""
     );
   }
@@ -319,7 +332,7 @@ class Run {
     const place = firstPosition(stack, this.#name);
     const head =
       /^(Error|SyntaxError)$/.test(error.name) || /^(SyntaxError|Permission denied)/.test(message)
-        ? message
+        ? `${message}${grantedInstead(message, this.#plan.flags)}`
         : `${error.name}: ${message}`;
     const thrown = new DenoError(
       "DENO_SCRIPT_FAILED",
@@ -328,4 +341,13 @@ class Run {
     if (stack !== "") thrown.stack = stack;
     return thrown;
   }
+}
+
+/** What a script may read or write that was denied a path: paths are granted relative to the file, and asked for by their full names. */
+function grantedInstead(message: string, flags: readonly string[]): string {
+  const mode = /^Permission denied: Requires (read|write) access/.exec(message)?.[1];
+  const paths = flags.find((flag) => flag.startsWith(`--allow-${mode}=`))?.slice(`--allow-${mode}=`.length);
+  if (mode === undefined || paths === undefined) return "";
+  const example = mode === "read" ? 'await readFile("name")' : "Deno.writeTextFile(`${Wfe.folder}/name`, text)";
+  return `; granted to ${mode}: ${paths.split(",").join(", ")} (a relative path is one of \`Wfe.folder\`: \`${example}\`)`;
 }

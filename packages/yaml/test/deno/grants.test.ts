@@ -151,6 +151,12 @@ describeDeno("what a script is granted", () => {
     expect((await attempt(`await readFile(${JSON.stringify(join(root, "in/a.txt"))})`, { read: ["alias"] })).got).toBe(
       "in",
     );
+    // By the path that is granted, relative as it is.
+    expect((await attempt('await readFile("in/inner")', { read: ["in"] })).got).toBe("in");
+    expect((await attempt("await Deno.readTextFile(`${Wfe.folder}/in/a.txt`)", { read: ["in"] })).got).toBe("in");
+    await expect(
+      runDeno({ script: 'await Deno.readTextFile("in/inner")', folder: root, permissions: { read: ["in"] } }),
+    ).rejects.toThrow(`granted to read: ${join(realpathSync(root), "in")} `);
     const file = join(root, "out/b.txt");
     const { got, denied } = await attempt(`await readFile(${JSON.stringify(file)})`, { read: ["in"] });
     expect(got).toContain("Permission denied");
