@@ -98,7 +98,7 @@ export function missingTurns(row: WorkflowRow, { seq }: WorkflowState): Corrupte
 }
 
 /** With what a workflow in hand goes on. */
-export interface Used {
+interface Used {
   readonly state: WorkflowState;
   readonly definition: WorkflowDefinition | undefined;
 }
