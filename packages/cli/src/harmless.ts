@@ -9,22 +9,17 @@ const colour = /^\[[\d;:]*m/u;
  * clear the screen, are shown as pictures (`␛`). Tabs, line ends and colours stay.
  */
 export function harmless(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are what it is about.
-  if (!/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/u.test(text)) return text;
+  if (!/[\p{Cc}--[\t\n]]/v.test(text)) return text;
   let isColoured = false;
-  // oxlint-disable-next-line no-control-regex
-  const told = text.replaceAll(
-    /\r*\n|\r+$|[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/gu,
-    (found: string, at: number) => {
-      if (found.endsWith("\n")) return "\n";
-      if (at + found.length === text.length && found.startsWith("\r")) return "";
-      if (found !== introducer) return picture(found);
-      const [code] = colour.exec(text.slice(at + 1, at + 40)) ?? [];
-      if (code === undefined) return picture(found);
-      isColoured = !/^\[(?:0|22|39|49)?m$/u.test(code);
-      return found;
-    },
-  );
+  const told = text.replaceAll(/\r?\n|\r$|[\p{Cc}--\t]/gv, (found: string, at: number) => {
+    if (found.endsWith("\n")) return "\n";
+    if (at + found.length === text.length && found.startsWith("\r")) return "";
+    if (found !== introducer) return picture(found);
+    const [code] = colour.exec(text.slice(at + 1, at + 40)) ?? [];
+    if (code === undefined) return picture(found);
+    isColoured = !/^\[(?:0|22|39|49)?m$/u.test(code);
+    return found;
+  });
   // Its colour is not to go on in what comes next.
   return isColoured ? `${told.replace(/\n$/u, "")}${introducer}[0m${told.endsWith("\n") ? "\n" : ""}` : told;
 }

@@ -2,7 +2,7 @@ import type { WorkflowDefinition } from "../../definition/definition.ts";
 import type { EventType } from "../../definition/event-type.ts";
 import type { Delivery } from "../../engine/index.ts";
 import { InvalidOptionError } from "../../errors.ts";
-import type { LifecycleEvent, LifecycleEventType } from "../../providers/lifecycle-publisher.ts";
+import type { LifecycleEventType } from "../../providers/lifecycle-publisher.ts";
 import type { LifecycleListener } from "../lifecycle-hub.ts";
 import type { TransactionOptions } from "./batches.ts";
 import { checkBulkOptions, deliverAll, type BulkOptions, type BulkResult } from "./bulk.ts";
