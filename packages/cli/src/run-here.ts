@@ -9,6 +9,7 @@ import { quietLog } from "./quiet-log.ts";
 import { listenForSignals } from "./signals.ts";
 import type { Store } from "./store/store.ts";
 import { json, type Terminal } from "./terminal.ts";
+import { withoutWhen } from "./when-wrapper.ts";
 
 export interface RunHereOptions extends StoreOptions {
   readonly json?: boolean;
@@ -111,8 +112,9 @@ async function print(of: {
 }): Promise<void> {
   const { host, id, data, options, terminal } = of;
   if (options.json === true) {
-    const { status, error, createdAt, completedAt, steps, data: last } = (await host.getWorkflow(id)) ?? {};
-    const document = { id, status, data: data ?? last, error: error ?? null, createdAt, completedAt, steps };
+    const { status, error, createdAt, completedAt, steps = [], data: last } = (await host.getWorkflow(id)) ?? {};
+    const shown = withoutWhen(steps);
+    const document = { id, status, data: data ?? last, error: error ?? null, createdAt, completedAt, steps: shown };
     terminal.data(`${json(document, 2)}\n`);
   } else if (options.quiet !== true) {
     terminal.data(`${json(data, 2)}\n`);
