@@ -36,8 +36,8 @@ export async function claim(
   const since = store.isRealTime && runs === undefined ? hints.dueSince.of(definitions, clock.monotonic()) : null;
   const claimed = await store.writeJson<Claimed>(
     store.shared,
-    `SELECT $s.wfe_claim($1::bigint, $2::integer, $3, $4::integer, $5::text[], $6::bigint[], $7::integer, $8::bigint[],
-      $9::integer, $10, $11::bigint, $12)::text AS json`,
+    `SELECT $s.wfe_claim($1::bigint, $2::integer, $3, $4::integer, $5::text[], $6::bigint[], $7::text[], $8::integer,
+      $9::bigint[], $10::integer, $11, $12::bigint, $13)::text AS json`,
     [
       store.now,
       store.patience.ms,
@@ -45,6 +45,7 @@ export async function claim(
       Math.min(limit, 10_000),
       arrayOf(definitions.map(({ id }) => id)),
       arrayOf(definitions.map(({ version }) => version)),
+      arrayOf(definitions.map(({ hash = null }) => hash)),
       format,
       runs === undefined ? null : arrayOf(runs),
       Math.ceil(lanes / definitions.length),

@@ -23,12 +23,13 @@ export async function lookForDue(
         SELECT due_at FROM $s.wfe_workflows w WHERE w.definition = d.definition AND w.owner IS NULL AND w.due_at IS NOT NULL
         ORDER BY w.due_at LIMIT 1
       ) first
-      WHERE first.due_at <= clock.now AND ($2::boolean OR (d.id, d.version) IN (
-        SELECT id, version FROM unnest($3::text[], $4::bigint[]) AS i (id, version)
+      WHERE first.due_at <= clock.now AND ($2::boolean OR EXISTS (
+        SELECT FROM unnest($3::text[], $4::bigint[], $5::text[]) AS i (id, version, hash)
+        WHERE i.id = d.id AND i.version = d.version AND coalesce(i.hash, d.hash) = d.hash
       ))
     )
     SELECT json_build_object('since', first.due_at, 'isSomething', first.due_at IS NOT NULL
-    OR EXISTS (SELECT FROM $s.wfe_workflows WHERE owner = ANY ($5::text[]) AND due_at <= clock.now)
+    OR EXISTS (SELECT FROM $s.wfe_workflows WHERE owner = ANY ($6::text[]) AND due_at <= clock.now)
     OR EXISTS (SELECT FROM $s.wfe_staged_events)
     OR EXISTS (SELECT FROM $s.wfe_streams WHERE pending = 1)
     OR EXISTS (SELECT FROM $s.wfe_events WHERE number IS NULL AND effective_at <= clock.now))::text AS json FROM clock, first`,
@@ -37,6 +38,7 @@ export async function lookForDue(
       definitions.length === 0,
       arrayOf(definitions.map(({ id }) => id)),
       arrayOf(definitions.map(({ version }) => version)),
+      arrayOf(definitions.map(({ hash = null }) => hash)),
       arrayOf(leases),
     ],
   );

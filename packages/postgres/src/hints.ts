@@ -74,7 +74,7 @@ export class Hints {
     }
     if (this.#seenDefinitions.has(definitions)) return;
     this.#seenDefinitions.add(definitions);
-    for (const { id, version } of definitions) this.#definitions.set(`${version}:${id}`, { id, version });
+    for (const one of definitions) this.#definitions.set(`${one.version}:${one.hash ?? ""}:${one.id}`, one);
   }
 
   /** Something may have changed, nobody knows what. */

@@ -147,13 +147,19 @@ export function postgresPersistence(
       const [event, [row]] = await Promise.all([
         nextDueEvent(open),
         open.store.read(
-          `SELECT min(first.due_at)::text AS due FROM unnest($1::text[], $2::bigint[]) AS i (id, version)
-          JOIN $s.wfe_definitions d ON d.id = i.id AND d.version = i.version AND d.format <= $3::integer
+          `SELECT min(first.due_at)::text AS due FROM unnest($1::text[], $2::bigint[], $3::text[]) AS i (id, version, hash)
+          JOIN $s.wfe_definitions d ON d.id = i.id AND d.version = i.version AND d.hash = coalesce(i.hash, d.hash)
+            AND d.format <= $4::integer
           CROSS JOIN LATERAL (
             SELECT due_at FROM $s.wfe_workflows w WHERE w.definition = d.definition AND w.owner IS NULL AND w.due_at IS NOT NULL
             ORDER BY w.due_at LIMIT 1
           ) first`,
-          [arrayOf(definitions.map(({ id }) => id)), arrayOf(definitions.map(({ version }) => version)), recordFormat],
+          [
+            arrayOf(definitions.map(({ id }) => id)),
+            arrayOf(definitions.map(({ version }) => version)),
+            arrayOf(definitions.map(({ hash = null }) => hash)),
+            recordFormat,
+          ],
         ),
       ]);
       const due = row?.["due"];

@@ -57,13 +57,16 @@ export function definitionOf(session: Session, number: number): Definition {
   return definition;
 }
 
-/** The numbers of these definitions, in every hash they have had, in formats up to this one. */
+/** The numbers of these definitions, in every hash they have had where none is named, in formats up to this one. */
 export function numbersOf(session: Session, definitions: readonly DefinitionRef[], format: number): readonly number[] {
   const last = session.value<number | null>("SELECT max(definition) FROM wfe_definitions") ?? 0;
   const known = session.definitions.lists.get(definitions);
   if (known !== undefined && known.last === last && known.format === format) return known.numbers;
-  const find = "SELECT definition FROM wfe_definitions WHERE id = ? AND version = ? AND format <= ?";
-  const numbers = new Set(definitions.flatMap(({ id, version }) => session.values<number>(find, id, version, format)));
+  const find =
+    "SELECT definition FROM wfe_definitions WHERE id = ? AND version = ? AND format <= ? AND hash = coalesce(?, hash)";
+  const numbers = new Set(
+    definitions.flatMap(({ id, version, hash = null }) => session.values<number>(find, id, version, format, hash)),
+  );
   const list = { format, last, numbers: [...numbers] };
   session.definitions.lists.set(definitions, list);
   return list.numbers;

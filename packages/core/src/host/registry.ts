@@ -30,12 +30,18 @@ export class DefinitionRegistry implements Registry {
 
     versions.set(version, definition);
     this.#byId.set(id, versions);
-    if (before === undefined) this.#refs = [...this.#refs, { id, version }];
+    if (before === undefined)
+      this.#refs = [...this.#refs, this.#allowRedefine ? { id, version } : { id, version, hash }];
     for (const listener of this.#listeners) listener();
   }
 
   get(id: string, version: number): WorkflowDefinition | undefined {
     return this.#byId.get(id)?.get(version);
+  }
+
+  running(id: string, version: number, hash: string): WorkflowDefinition | undefined {
+    const definition = this.get(id, version);
+    return definition?.hash === hash || this.#allowRedefine ? definition : undefined;
   }
 
   latest(id: string): WorkflowDefinition | undefined {
@@ -45,6 +51,10 @@ export class DefinitionRegistry implements Registry {
 
   all(): readonly DefinitionRef[] {
     return this.#refs;
+  }
+
+  inAnyStructure(): readonly DefinitionRef[] {
+    return this.#refs.map(({ id, version }) => ({ id, version }));
   }
 
   onChange(listener: () => void): () => void {

@@ -52,8 +52,8 @@ export interface PersistenceProvider {
   find(namespace: string, ids: readonly string[]): Promise<readonly (WorkflowRow | undefined)[]>;
 
   /**
-   * Takes workflows for a lease: due (`dueAt <= now`), without an owner, of a definition named in `definitions`, written in a
-   * format up to `format`. Sets the owner, raises `claim`, sets `dueAt` to null, and answers with the rows as they are then.
+   * Takes workflows for a lease: due (`dueAt <= now`), without an owner, of a definition named in `definitions` (and of its hash,
+   * where that is named), written in a format up to `format`. Sets the owner, raises `claim`, sets `dueAt` to null, and answers with the rows as they are then.
    *
    * Ordered by priority plus one point for each minute overdue, each namespace getting its share of `limit`. With `runs`,
    * only among those. Of two callers, one gets a workflow.
@@ -204,6 +204,8 @@ export interface StoreHint {
 export interface DefinitionRef {
   readonly id: string;
   readonly version: number;
+  /** Only workflows of this structure. Absent: of any that was stored under the id and version. */
+  readonly hash?: string;
 }
 
 export interface ClaimRequest {

@@ -31,7 +31,7 @@ const ranked = (candidates: string): string => `
  */
 export const claim: string = `
 CREATE FUNCTION $s.wfe_claim(p_now bigint, p_lock_ms integer, p_lease text, p_limit integer, p_ids text[], p_versions bigint[],
-  p_format integer, p_runs bigint[], p_lanes integer, p_from text, p_since bigint, p_store text)
+  p_hashes text[], p_format integer, p_runs bigint[], p_lanes integer, p_from text, p_since bigint, p_store text)
 RETURNS json LANGUAGE plpgsql $plans AS $body$
 DECLARE
   v_now bigint := $s.wfe_now(p_now);
@@ -51,8 +51,9 @@ DECLARE
   v_stopped text;
 BEGIN
   v_definitions := ARRAY(
-    SELECT DISTINCT d.definition FROM unnest(p_ids, p_versions) AS i (id, version)
-    JOIN $s.wfe_definitions d ON d.id = i.id AND d.version = i.version WHERE d.format <= p_format
+    SELECT DISTINCT d.definition FROM unnest(p_ids, p_versions, p_hashes) AS i (id, version, hash)
+    JOIN $s.wfe_definitions d ON d.id = i.id AND d.version = i.version AND d.hash = coalesce(i.hash, d.hash)
+    WHERE d.format <= p_format
   );
   IF p_runs IS NOT NULL THEN
     v_ranked := (${ranked(`

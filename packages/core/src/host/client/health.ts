@@ -127,7 +127,7 @@ async function overdueMs(shared: ClientShared): Promise<number> {
   let lagMs = 0;
   await attempt(shared.core.runtime.clock, async () => {
     const [dueAt, now] = await Promise.all([
-      providers.persistence.nextDueAt(registry.all()),
+      providers.persistence.nextDueAt(registry.inAnyStructure()),
       providers.persistence.now(),
     ]);
     lagMs = dueAt === null ? 0 : Math.max(0, now - dueAt);

@@ -56,10 +56,14 @@ export interface SearchFeed {
 /** The definitions that a host has. */
 export interface Registry {
   get(id: string, version: number): WorkflowDefinition | undefined;
+  /** What runs workflows that were stored with this structure: the one of the same hash, or any where redefining is allowed. */
+  running(id: string, version: number, hash: string): WorkflowDefinition | undefined;
   /** The one with the highest version. */
   latest(id: string): WorkflowDefinition | undefined;
-  /** The same array until one is added. */
+  /** What workflows are claimed by. The same array until one is added. */
   all(): readonly DefinitionRef[];
+  /** The same, whatever the structure. */
+  inAnyStructure(): readonly DefinitionRef[];
   /** Calls the listener when a definition was added. Gives a function that ends it. */
   onChange(listener: () => void): () => void;
 }

@@ -155,7 +155,8 @@ export class Intake implements CommitSource {
 
   /** A journal without a turn: the row has all that is needed. */
   #beginNew(row: WorkflowRow): void {
-    const definition = this.#context.core.registry.get(row.definitionId, row.version);
+    const { definitionId, version, definitionHash } = row;
+    const definition = this.#context.core.registry.running(definitionId, version, definitionHash);
     if (definition === undefined) return this.#elsewhere(row, row);
     let inputs: readonly Input[];
     try {
@@ -189,11 +190,12 @@ export class Intake implements CommitSource {
 
   #goOnWith(row: WorkflowRow, folded: Folded): void {
     const { state } = folded;
-    const { definitionId, version } = state.identity;
-    const definition = this.#context.core.registry.get(definitionId, version);
+    const { definitionId, version, definitionHash } = state.identity;
+    const definition = this.#context.core.registry.running(definitionId, version, definitionHash);
     if (definition === undefined) {
-      // The row names a definition that this host has, or it would not have been claimed. Only the version may have moved on.
-      if (definitionId === row.definitionId && version !== row.version) return this.#elsewhere(row, state.identity);
+      // The row names a definition that this host has, or it would not have been claimed. It may have been migrated since.
+      const moved = version !== row.version || definitionHash !== row.definitionHash;
+      if (definitionId === row.definitionId && moved) return this.#elsewhere(row, state.identity);
       return this.#unreadable(strangeDefinition(row, state));
     }
     const abandoned =

@@ -1,3 +1,4 @@
+import type { DefinitionRef } from "../../providers/persistence-provider.ts";
 import type { Lease } from "../../providers/lock-provider.ts";
 import type { Timer } from "../../runtime/runtime.ts";
 import type { HostCore } from "../core/host-core.ts";
@@ -10,6 +11,8 @@ export interface SweeperOptions {
 
 /** Workflows freed, events advanced and records deleted by one call. */
 const batch = 500;
+/** What is due for so long, and was not claimed, may have another structure than what is registered here. */
+const strangeAfterMs = 10_000;
 /** Calls of one round: the rest waits for the next. */
 const mostCalls = 20;
 /** How often, at least, it looks whether a host has died: the store may know of a process that is gone long before its lease ends. */
@@ -29,6 +32,8 @@ export class Sweeper {
   #stopped = false;
   #purgedAt = Number.NEGATIVE_INFINITY;
   #lagMs = 0;
+  /** Of which it was told that workflows of another structure wait. */
+  readonly #toldOf: Set<DefinitionRef> = new Set();
 
   constructor(core: HostCore, options: SweeperOptions) {
     this.#core = core;
@@ -126,8 +131,28 @@ export class Sweeper {
   }
 
   async #measureLag(): Promise<void> {
-    const due = await this.#core.providers.persistence.nextDueAt(this.#core.registry.all());
+    const { providers, registry } = this.#core;
+    const due = await providers.persistence.nextDueAt(registry.inAnyStructure());
     this.#lagMs = due === null ? 0 : Math.max(0, this.#core.engineNow() - due);
+    if (this.#lagMs > strangeAfterMs) await this.#tellOfStrangers();
+  }
+
+  /** What was stored with another structure than the one that is registered waits for a host that has it: somebody has to know. */
+  async #tellOfStrangers(): Promise<void> {
+    const { providers, registry, log } = this.#core;
+    for (const definition of registry.all()) {
+      const { id, version, hash } = definition;
+      if (hash === undefined || this.#toldOf.has(definition)) continue;
+      const [any, own] = await Promise.all(
+        [{ id, version }, definition].map((one) => providers.persistence.nextDueAt([one])),
+      );
+      if (any == null || any >= (own ?? Number.POSITIVE_INFINITY)) continue;
+      this.#toldOf.add(definition);
+      log.warn(
+        `workflows of \`${id}\` version ${version} are due that were started with another structure than this host has: they wait for a host that has theirs. Raise the version with each change, and migrate them to it; while developing, \`allowRedefine: true\` lets them go on with the new one`,
+        { definitionId: id, version, definitionHash: hash },
+      );
+    }
   }
 
   async #purge(): Promise<void> {

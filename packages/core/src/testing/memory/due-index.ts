@@ -13,17 +13,19 @@ const pointMs = 60_000;
  * however many are parked.
  */
 export class DueIndex {
-  readonly #definitions: Map<string, DefinitionQueue> = new Map();
+  /** By definition, and in it by hash. */
+  readonly #definitions: Map<string, Map<string, DefinitionQueue>> = new Map();
 
   /** Puts it where its fields say, or nowhere. Call `remove` before they change. */
   add(instance: Instance): void {
     if (instance.owner !== null || instance.dueAt === null) return;
-    const definition = { id: instance.definitionId, version: instance.version };
-    const key = keyOf(definition);
-    let queue = this.#definitions.get(key);
+    const key = keyOf({ id: instance.definitionId, version: instance.version });
+    const queues = this.#definitions.get(key) ?? new Map<string, DefinitionQueue>();
+    this.#definitions.set(key, queues);
+    let queue = queues.get(instance.definitionHash);
     if (queue === undefined) {
       queue = { ripenedAt: 0, coming: new IndexedHeap(isDueBefore), due: new Map() };
-      this.#definitions.set(key, queue);
+      queues.set(instance.definitionHash, queue);
     }
     enter(queue.coming, instance);
   }
@@ -78,11 +80,13 @@ export class DueIndex {
     return next;
   }
 
-  *#queues(definitions: readonly DefinitionRef[]): Generator<DefinitionQueue> {
-    for (const key of new Set(definitions.map(keyOf))) {
-      const queue = this.#definitions.get(key);
-      if (queue !== undefined) yield queue;
+  #queues(definitions: readonly DefinitionRef[]): ReadonlySet<DefinitionQueue> {
+    const found = new Set<DefinitionQueue>();
+    for (const definition of definitions) {
+      for (const [hash, queue] of this.#definitions.get(keyOf(definition)) ?? [])
+        if (definition.hash === undefined || definition.hash === hash) found.add(queue);
     }
+    return found;
   }
 }
 

@@ -160,13 +160,20 @@ function claim(store: Store, request: ClaimRequest): ClaimedWorkflow[] {
 }
 
 function claimableAmong(store: Store, request: ClaimRequest, runs: readonly Run[], now: number): Instance[] {
-  const wanted = new Set(request.definitions.map(({ id, version }) => `${version}:${id}`));
   return [...new Set(runs)]
     .map((run) => store.instances.get(run))
     .filter((instance) => instance !== undefined)
     .filter(
-      ({ owner, dueAt, version, definitionId }) =>
-        owner === null && dueAt !== null && dueAt <= now && wanted.has(`${version}:${definitionId}`),
+      ({ owner, dueAt, version, definitionId, definitionHash }) =>
+        owner === null &&
+        dueAt !== null &&
+        dueAt <= now &&
+        request.definitions.some(
+          (one) =>
+            one.id === definitionId &&
+            one.version === version &&
+            (one.hash === undefined || one.hash === definitionHash),
+        ),
     );
 }
 

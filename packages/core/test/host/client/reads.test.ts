@@ -50,6 +50,7 @@ describe("getWorkflow", () => {
       namespace: "default",
       definitionId: "order",
       version: 1,
+      definitionHash: order.hash,
       status: "waiting",
       data: { amount: 5, charge: { charged: 5 } },
       error: undefined,

@@ -20,7 +20,12 @@ describe("the registry", () => {
     const made = registry(definition("order", 2), definition("order", 10), definition("order", 1));
     expect(made.require("order", undefined).version).toBe(10);
     expect(made.require("order", 2).version).toBe(2);
-    expect(made.all()).toEqual([
+    expect(made.all()).toMatchObject([
+      { hash: expect.any(String) },
+      { hash: expect.any(String) },
+      { hash: expect.any(String) },
+    ]);
+    expect(made.inAnyStructure()).toEqual([
       { id: "order", version: 2 },
       { id: "order", version: 10 },
       { id: "order", version: 1 },

@@ -38,6 +38,28 @@ export function claimCases({ describe, it }: PersistenceSuite): void {
       strictEqual((await stage.claim())[0]?.headSeq, 2);
     });
 
+    it("takes only workflows of the structure that is named, where one is", async (stage) => {
+      const { store } = stage;
+      const [one, other] = [
+        await stage.start({ definitionHash: "one" }),
+        await stage.start({ definitionHash: "other" }),
+      ];
+      const definitions = [{ ...order, hash: "one" }];
+      deepStrictEqual(await stage.claim({ definitions, runs: [other] }), []);
+      deepStrictEqual(await stage.claim({ definitions: [{ ...order, hash: "none" }] }), []);
+      strictEqual(await store.nextDueAt([{ ...order, hash: "none" }]), null);
+      deepStrictEqual(
+        (await stage.claim({ definitions })).map(({ row }) => row.run),
+        [one],
+      );
+      strictEqual(await store.nextDueAt(definitions), null);
+      ok((await store.nextDueAt([order])) !== null);
+      deepStrictEqual(
+        (await stage.claim()).map(({ row }) => row.run),
+        [other],
+      );
+    });
+
     it("takes nothing twice", async (stage) => {
       await stage.startMany(3);
       strictEqual((await stage.claim({ lease: "a" })).length, 3);
