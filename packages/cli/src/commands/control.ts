@@ -2,6 +2,7 @@ import { type Accepted, type WorkflowClient, WorkflowHost } from "@wfe/core";
 import type { Command } from "commander";
 import { ConflictError, NotFoundError } from "../exit-codes.ts";
 import { finalStatuses } from "../final-statuses.ts";
+import { keptLines } from "../kept-lines.ts";
 import { type StoreOptions, withStore } from "../options.ts";
 import type { Surroundings } from "../program.ts";
 import { quietLog } from "../quiet-log.ts";
@@ -79,6 +80,7 @@ async function apply(
     only: [id],
     allowRedefine: true,
     log: quietLog,
+    limits: { logLines: keptLines },
   });
   try {
     await host.start();
