@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Desk } from "./wfe.ts";
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
+
+// Most of them start several processes.
+vi.setConfig({ testTimeout: 120_000 });
 
 let desk: Desk;
 beforeEach(() => {

@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { workflow, WorkflowHost } from "@wfe/core";
 import { sqlite } from "@wfe/sqlite";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Desk } from "./wfe.ts";
+
+// Most of them start several processes.
+vi.setConfig({ testTimeout: 120_000 });
 
 let desk: Desk;
 beforeEach(() => {

@@ -2,6 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Desk } from "./wfe.ts";
 
+// Each starts up to a dozen processes.
+vi.setConfig({ testTimeout: 180_000 });
+
 let desk: Desk;
 beforeEach(() => {
   desk = new Desk();
@@ -31,7 +34,7 @@ workflow:
 /** A run that was killed in its second step. */
 async function killed(id: string, region: string, ...more: readonly string[]): Promise<void> {
   const run = desk.start(["run", "d.yaml", "--var", `r=${region}`, "--id", id, ...more], { ME: id });
-  await vi.waitFor(() => expect(log()).toContain(`b ${region} ${id}`), 20_000);
+  await vi.waitFor(() => expect(log()).toContain(`b ${region} ${id}`), 60_000);
   run.kill("SIGKILL");
   await run.ended;
 }

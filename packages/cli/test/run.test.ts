@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Desk } from "./wfe.ts";
 
+// Most of them start several processes.
+vi.setConfig({ testTimeout: 120_000 });
+
 let desk: Desk;
 beforeEach(() => {
   desk = new Desk();

@@ -1,8 +1,11 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { LimitExceededError, NewerFormatError, WfeError } from "@wfe/core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { exitCodeOf } from "../src/exit-codes.ts";
 import { Desk } from "./wfe.ts";
+
+// Most of them start several processes.
+vi.setConfig({ testTimeout: 120_000 });
 
 let desk: Desk;
 beforeEach(() => {

@@ -66,18 +66,15 @@ describe("`__proto__` and its like", () => {
 });
 
 describe("size and shape", { timeout: 60_000 }, () => {
-  it("50 MB are refused quickly, as one text, as many, and as bytes", () => {
-    const start = performance.now();
+  it("50 MB are refused in less time than JSON takes to write them, as one text, as many, and as bytes", () => {
     const part = "x".repeat(1000);
-    for (const value of [
-      "x".repeat(50e6),
-      Array.from({ length: 50_000 }, () => part),
-      new Uint8Array(50e6),
-      Array.from({ length: 5e6 }, () => 1),
-    ]) {
-      expect(() => copy({ value })).toThrow(LimitExceededError);
-    }
-    expect(performance.now() - start).toBeLessThan(5000);
+    const values = ["x".repeat(50e6), Array.from({ length: 50_000 }, () => part), Array.from({ length: 5e6 }, () => 1)];
+    const begun = performance.now();
+    for (const value of values) expect(() => copy({ value })).toThrow(LimitExceededError);
+    expect(() => copy({ value: new Uint8Array(50e6) })).toThrow(LimitExceededError);
+    const refused = performance.now();
+    for (const value of values) JSON.stringify(value);
+    expect(refused - begun).toBeLessThan(performance.now() - refused);
   });
 
   it("50 MB come through where they are allowed", () => {
