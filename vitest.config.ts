@@ -9,8 +9,9 @@ const shared = {
   ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } },
 };
 
-// Many tests start processes, or run beside ones that do: on two busy cores the usual 5 seconds are too few.
+// Many tests start processes, or run beside ones that do: on two busy cores the usual 5 and 10 seconds are too few.
 const testTimeout = 30_000;
+const hookTimeout = 60_000;
 
 // Most files share a process, one after the other, and load what they test once: that is a third of their time.
 const isolate = false;
@@ -23,7 +24,7 @@ const apart = [
 ];
 
 // Scenarios on the stores that need servers, and on mixes of stores: a share each time, and all of them with the long tests.
-const mixes = { testTimeout: 60_000, env: { WFE_STORES: "mixes" } };
+const mixes = { testTimeout: 60_000, hookTimeout, env: { WFE_STORES: "mixes" } };
 const mixesShare = ["tests/scenarios/transactions.test.ts"];
 
 export default defineConfig({
@@ -34,25 +35,33 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { name: "packages", testTimeout, isolate, include: ["packages/*/test/**/*.test.ts"], exclude: apart },
+        test: {
+          name: "packages",
+          testTimeout,
+          hookTimeout,
+          isolate,
+          include: ["packages/*/test/**/*.test.ts"],
+          exclude: apart,
+        },
       },
       {
         ...shared,
         test: {
           name: "tests",
           testTimeout,
+          hookTimeout,
           isolate,
           include: ["tests/**/*.test.ts"],
           exclude: ["tests/long/**", ...apart],
         },
       },
-      { ...shared, test: { name: "apart", testTimeout, include: apart } },
+      { ...shared, test: { name: "apart", testTimeout, hookTimeout, include: apart } },
       { ...shared, test: { name: "mixes", ...mixes, include: mixesShare } },
       {
         ...shared,
         test: { name: "long-mixes", ...mixes, include: ["tests/scenarios/**/*.test.ts"], exclude: mixesShare },
       },
-      { ...shared, test: { name: "long", include: ["tests/long/**/*.test.ts"], testTimeout: 600_000 } },
+      { ...shared, test: { name: "long", include: ["tests/long/**/*.test.ts"], testTimeout: 600_000, hookTimeout } },
     ],
   },
 });
