@@ -105,7 +105,7 @@ export class Chosen {
       this.#byRun.set(run, known);
     }
     // What cannot be run here stays due: to be woken for it would never end.
-    const isRunHere = this.#core.registry.get(row.definitionId, row.version) !== undefined;
+    const isRunHere = this.#core.registry.running(row.definitionId, row.version, row.definitionHash) !== undefined;
     known.dueAt = owner === null && isRunHere ? row.dueAt : null;
     known.isFinal = finalStatuses.includes(status);
     // What it does in hand is told.
