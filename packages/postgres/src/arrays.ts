@@ -1,3 +1,5 @@
+import type { DefinitionRef } from "@wfe/core/providers";
+
 type Value = string | number | boolean | null;
 
 /**
@@ -23,3 +25,12 @@ function quoted(text: string): string {
 const special = /["\\]/g;
 // oxlint-disable-next-line no-control-regex -- those are what JSON escapes
 const others = /[\u0000-\u001f\ud800-\udfff]/;
+
+/** Their ids, versions and hashes, as `text[]`, `bigint[]` and `text[]`. */
+export function definitionArrays(definitions: readonly DefinitionRef[]): readonly [string, string, string] {
+  return [
+    arrayOf(definitions.map(({ id }) => id)),
+    arrayOf(definitions.map(({ version }) => version)),
+    arrayOf(definitions.map(({ hash = null }) => hash)),
+  ];
+}

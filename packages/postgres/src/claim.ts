@@ -1,5 +1,5 @@
 import type { ClaimedWorkflow, ClaimRequest } from "@wfe/core/providers";
-import { arrayOf } from "./arrays.ts";
+import { arrayOf, definitionArrays } from "./arrays.ts";
 import type { Open } from "./postgres.ts";
 import { type ClaimedRow, rowOf } from "./rows.ts";
 
@@ -43,9 +43,7 @@ export async function claim(
       store.patience.ms,
       lease,
       Math.min(limit, 10_000),
-      arrayOf(definitions.map(({ id }) => id)),
-      arrayOf(definitions.map(({ version }) => version)),
-      arrayOf(definitions.map(({ hash = null }) => hash)),
+      ...definitionArrays(definitions),
       format,
       runs === undefined ? null : arrayOf(runs),
       Math.ceil(lanes / definitions.length),

@@ -1,5 +1,5 @@
 import type { DefinitionRef } from "@wfe/core/providers";
-import { arrayOf } from "./arrays.ts";
+import { arrayOf, definitionArrays } from "./arrays.ts";
 import type { Store } from "./store.ts";
 
 export interface Due {
@@ -33,14 +33,7 @@ export async function lookForDue(
     OR EXISTS (SELECT FROM $s.wfe_staged_events)
     OR EXISTS (SELECT FROM $s.wfe_streams WHERE pending = 1)
     OR EXISTS (SELECT FROM $s.wfe_events WHERE number IS NULL AND effective_at <= clock.now))::text AS json FROM clock, first`,
-    [
-      store.now,
-      definitions.length === 0,
-      arrayOf(definitions.map(({ id }) => id)),
-      arrayOf(definitions.map(({ version }) => version)),
-      arrayOf(definitions.map(({ hash = null }) => hash)),
-      arrayOf(leases),
-    ],
+    [store.now, definitions.length === 0, ...definitionArrays(definitions), arrayOf(leases)],
   );
   return due ?? { isSomething: false, since: null };
 }

@@ -1,6 +1,6 @@
 import type { PersistenceProvider, Run, SearchOutbox, StoredTurn } from "@wfe/core/providers";
 import { recordFormat } from "@wfe/core/providers";
-import { arrayOf } from "./arrays.ts";
+import { arrayOf, definitionArrays } from "./arrays.ts";
 import { createIn, publishIn } from "./callers.ts";
 import { claim, type LaneCursor } from "./claim.ts";
 import {
@@ -154,12 +154,7 @@ export function postgresPersistence(
             SELECT due_at FROM $s.wfe_workflows w WHERE w.definition = d.definition AND w.owner IS NULL AND w.due_at IS NOT NULL
             ORDER BY w.due_at LIMIT 1
           ) first`,
-          [
-            arrayOf(definitions.map(({ id }) => id)),
-            arrayOf(definitions.map(({ version }) => version)),
-            arrayOf(definitions.map(({ hash = null }) => hash)),
-            recordFormat,
-          ],
+          [...definitionArrays(definitions), recordFormat],
         ),
       ]);
       const due = row?.["due"];

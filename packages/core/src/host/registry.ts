@@ -11,6 +11,7 @@ export class DefinitionRegistry implements Registry {
   readonly #byId: Map<string, Map<number, WorkflowDefinition>> = new Map();
   readonly #listeners: Set<() => void> = new Set();
   #refs: readonly DefinitionRef[] = [];
+  #anyRefs: readonly DefinitionRef[] = [];
 
   constructor(options: { readonly allowRedefine: boolean }) {
     this.#allowRedefine = options.allowRedefine;
@@ -30,8 +31,10 @@ export class DefinitionRegistry implements Registry {
 
     versions.set(version, definition);
     this.#byId.set(id, versions);
-    if (before === undefined)
-      this.#refs = [...this.#refs, this.#allowRedefine ? { id, version } : { id, version, hash }];
+    if (before === undefined) {
+      this.#anyRefs = [...this.#anyRefs, { id, version }];
+      this.#refs = this.#allowRedefine ? this.#anyRefs : [...this.#refs, { id, version, hash }];
+    }
     for (const listener of this.#listeners) listener();
   }
 
@@ -54,7 +57,7 @@ export class DefinitionRegistry implements Registry {
   }
 
   inAnyStructure(): readonly DefinitionRef[] {
-    return this.#refs.map(({ id, version }) => ({ id, version }));
+    return this.#anyRefs;
   }
 
   onChange(listener: () => void): () => void {

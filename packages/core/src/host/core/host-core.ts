@@ -62,7 +62,7 @@ export interface Registry {
   latest(id: string): WorkflowDefinition | undefined;
   /** What workflows are claimed by. The same array until one is added. */
   all(): readonly DefinitionRef[];
-  /** The same, whatever the structure. */
+  /** The same, whatever the structure; the same array, too. */
   inAnyStructure(): readonly DefinitionRef[];
   /** Calls the listener when a definition was added. Gives a function that ends it. */
   onChange(listener: () => void): () => void;

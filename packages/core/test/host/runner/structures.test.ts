@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { Provider } from "../../../src/providers/index.ts";
 import { memory, TestClock } from "../../../src/testing/index.ts";
 import { define, delay, step } from "./definitions.ts";
 import { hostOf } from "./hosts.ts";
@@ -9,7 +10,8 @@ const note = (id: string) => step(id, () => void ran.push(id));
 const before = define("a", [note("first"), delay("wait", "1d"), note("last")]);
 const after = define("a", [note("first"), note("added"), delay("wait", "1d"), note("last")]);
 
-it("leaves a workflow to a host that has the structure it was started with, and says so", async () => {
+/** A workflow that a host with the first structure has begun, and no host has now. */
+async function leftAtTheDelay(): Promise<{ clock: TestClock; store: Provider; id: string }> {
   ran.length = 0;
   const clock = new TestClock();
   const store = memory({ clock });
@@ -17,6 +19,11 @@ it("leaves a workflow to a host that has the structure it was started with, and 
   const { id } = await first.host.startWorkflow(before, {});
   await clock.advance("1m");
   await first.host.stop();
+  return { clock, store, id };
+}
+
+it("leaves a workflow to a host that has the structure it was started with, and says so", async () => {
+  const { clock, store, id } = await leftAtTheDelay();
 
   const second = await hostOf([after], { clock, store });
   await clock.advance("2d");
@@ -36,13 +43,7 @@ it("leaves a workflow to a host that has the structure it was started with, and 
 });
 
 it("goes on with another structure where redefining is allowed", async () => {
-  ran.length = 0;
-  const clock = new TestClock();
-  const store = memory({ clock });
-  const first = await hostOf([before], { clock, store });
-  const { id } = await first.host.startWorkflow(before, {});
-  await clock.advance("1m");
-  await first.host.stop();
+  const { clock, store, id } = await leftAtTheDelay();
   const second = await hostOf([after], { clock, store, allowRedefine: true });
   await clock.advance("2d");
   expect(ran).toEqual(["first", "last"]);
