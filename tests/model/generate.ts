@@ -13,6 +13,7 @@ import { ExpressionThrown, type Answer, type ChildAnswer } from "./world.ts";
 export interface Sketch {
   readonly kind: DefinitionNode["kind"];
   readonly blocks?: readonly (readonly Sketch[])[];
+  readonly timeoutMs?: number;
   readonly mods?: Mods;
   readonly script?: Script;
   readonly n?: number;
@@ -85,6 +86,7 @@ const answer: fc.Arbitrary<Answer> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("throw" as const), message: fc.constantFrom("boom", "odd", "mad") }),
   },
   { weight: 1, arbitrary: fc.constant<Answer>({ kind: "throw", message: "fatal boom", fatal: true }) },
+  { weight: 1, arbitrary: fc.constant<Answer>({ kind: "throw", message: "slow", stillRuns: true }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("persist" as const), data: small }) },
   {
     weight: 2,
@@ -195,8 +197,10 @@ function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrar
       asOf: fc.constantFrom<WaitSketch["asOf"]>("start", "now", "beginning", startAt - 5, startAt + 900),
     }),
   });
+  const timeoutMs = rarely(fc.constantFrom(500, 1000, 60_000), 2) as fc.Arbitrary<number>;
   const child = fc.record({
     kind: fc.constant("run-workflow" as const),
+    timeoutMs,
     script,
     mods: plainMods({ as: full.as, onError: full.onError, compensation, input: rarely(fc.constant(true)) }),
   });
@@ -255,6 +259,7 @@ function makeSketch(depth: number, place: "body" | "hook" | "undo"): fc.Arbitrar
   });
   const saga = fc.record({
     kind: fc.constant("saga" as const),
+    timeoutMs,
     blocks: fc.tuple(body),
     mods: plainMods({ as: full.as, onError: full.onError, compensation }),
   });
@@ -437,6 +442,7 @@ export function compile(sketch: readonly Sketch[]): Program {
         : {
             output: may(one, id, (data: any, out: any) => ({ [output]: number(data, output) + 1, out: out ?? null })),
           }),
+      ...(one.timeoutMs === undefined ? {} : { timeoutMs: one.timeoutMs }),
       ...(mods.onError === undefined ? {} : { onError: errorBehavior(mods.onError) }),
       ...(mods.compensation === undefined ? {} : { compensation: block(mods.compensation) }),
       ...(mods.onFailure === undefined ? {} : { onFailure: block(mods.onFailure) }),

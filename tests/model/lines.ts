@@ -28,6 +28,15 @@ export interface EventWait {
   readonly got: Record<string, unknown>;
 }
 
+/** For a child that is begun at the end of turn `since`. `isLate`: its time is up, and it was told so. */
+export interface ChildWait {
+  readonly kind: "workflow";
+  readonly frame: Frame;
+  readonly since: number;
+  until: number | null;
+  isLate: boolean;
+}
+
 /** Why a line stands still. */
 export type Wait =
   | { readonly kind: "next" }
@@ -36,8 +45,7 @@ export type Wait =
   | { readonly kind: "body"; readonly frame: Frame }
   | { readonly kind: "timer"; readonly frame: Frame; readonly dueAt: number }
   | EventWait
-  /** For a child that is begun at the end of turn `since`. */
-  | { readonly kind: "workflow"; readonly frame: Frame; readonly since: number }
+  | ChildWait
   | { readonly kind: "held"; readonly frame: Frame }
   | { readonly kind: "stragglers"; readonly task: Task; readonly saga: Saga }
   /** An undoing of a suspended workflow. */
@@ -46,13 +54,13 @@ export type Wait =
   | { readonly kind: "end"; readonly env: Env; readonly ending: Ending }
   | { readonly kind: "terminate"; readonly env: Env; readonly failure: Failure };
 
-/** One line of control. `shields`: what is ending in it and is not cut short; a stop waits as `pending`. */
+/** One line of control. `shields`: what is ending in it and is not cut short; stops wait as `pending`. */
 export interface Task {
   gen: Line$;
   wait: Wait | null;
   scope: Scope;
   shields: { readonly depth: number }[];
-  pending: Stop | null;
+  pending: Stop[];
   line: Line;
   output?: unknown;
   thrown?: Failed | Stop;
@@ -119,6 +127,10 @@ export interface Frame {
   /** A saga's, while there is something in it to undo. */
   saga: Saga | null;
   reminder: Task | null;
+  /** A saga's, while its body runs: when its time is up, and what is stopped then. */
+  deadline: { readonly at: number; readonly inside: Scope } | null;
+  /** What ends it, while it still ends. */
+  stoppedBy: Stop | null;
   /** What it waits for, or waited for last. */
   wait: Wait | null;
 }
@@ -168,6 +180,8 @@ export class Failed extends Error {
   readonly failure: Failure;
   /** What the step does about a crash, or that its `onError` has no say any more; there is no retry then. */
   readonly does: "fail" | "suspend" | "fail for good" | undefined;
+  /** Of a body that timed out, and has not returned. */
+  readonly stillRuns: boolean = false;
   constructor(failure: Failure, does?: Failed["does"]) {
     super(failure.message);
     this.failure = failure;

@@ -220,7 +220,8 @@ export class Lockstep {
       if (answer.kind !== "throw") return { kind: "attempt-returned", ...at, value: resultOf(answer) };
       const thrown = answer.fatal === true ? new FatalError(answer.message) : new Error(answer.message);
       const stepId = path.slice(path.lastIndexOf("/") + 1);
-      return { kind: "attempt-threw", ...at, thrown, error: storeError(thrown, { stepId, attempt: at.attempt }) };
+      const error = storeError(thrown, { stepId, attempt: at.attempt });
+      return { kind: "attempt-threw", ...at, thrown, error, stillRuns: answer.stillRuns === true };
     });
     this.#engine(() => this.driver.feed(...inputs));
   }
@@ -537,7 +538,14 @@ function resultOf(answer: Exclude<Answer, { kind: "throw" }>): unknown {
 }
 
 /** What the model says of an error; the engine says more. */
-const knownWords = ["came in time", "may have been running", "was terminated", "child boom", "cannot judge"];
+const knownWords = [
+  "came in time",
+  "may have been running",
+  "was terminated",
+  "child boom",
+  "ran longer",
+  "cannot judge",
+];
 
 function wordsOf({ message }: Error): string {
   return knownWords.find((words) => message.includes(words)) ?? message;

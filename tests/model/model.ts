@@ -172,6 +172,8 @@ export class Model {
     const times = [
       ...this.#waits("timer").map((wait) => wait.dueAt),
       ...this.#waits("event").flatMap((wait) => [wait.until, wait.remindAt]),
+      ...this.#waits("workflow").map((wait) => wait.until),
+      ...this.#openSagas().map(({ deadline }) => deadline?.at ?? null),
       ...this.#stragglers.filter((one) => !one.ended).map((one) => one.until),
     ].filter((time) => time !== null);
     return times.length === 0 ? null : Math.min(...times);
@@ -188,16 +190,56 @@ export class Model {
   }
 
   #timersCame(order: Order): void {
-    const due = [...this.#waits("timer"), ...this.#waits("event")]
-      .map((wait) => ({ wait, at: (wait.kind === "timer" ? wait.dueAt : wait.until) ?? Infinity }))
+    const waits = [...this.#waits("timer"), ...this.#waits("event"), ...this.#waits("workflow")];
+    const due = [
+      ...waits.map((wait) => ({
+        frame: wait.frame,
+        at: (wait.kind === "timer" ? wait.dueAt : wait.until) ?? Infinity,
+        come: () => this.#timeCame(wait),
+      })),
+      ...this.#openSagas().map((frame) => ({
+        frame,
+        at: frame.deadline?.at ?? Infinity,
+        come: () => this.#sagaTimedOut(frame),
+      })),
+    ]
       .filter(({ at }) => at <= this.now)
-      .sort((a, b) => a.at - b.at || this.#before(order, a.wait.frame, b.wait.frame));
-    for (const { wait } of due) {
-      if (wait.frame.env.task.wait !== wait || this.#final) continue;
-      this.#resume(wait.frame.env.task, (gen) => gen.next("timeout"));
+      .sort((a, b) => a.at - b.at || this.#before(order, a.frame, b.frame));
+    for (const { come } of due) {
+      if (this.#final) continue;
+      come();
       this.#drain();
     }
     for (const wait of this.#waits("event")) this.#remind(wait);
+  }
+
+  #timeCame(wait: Wait & { readonly frame: Frame }): void {
+    const { task } = wait.frame.env;
+    if (task.wait !== wait) return;
+    if (wait.kind !== "workflow") return this.#resume(task, (gen) => gen.next("timeout"));
+    // It is waited for: what it undoes is undone first.
+    Object.assign(wait, { isLate: true, until: null });
+    this.stoppedChildren.push(wait.frame.path);
+  }
+
+  /** Sagas whose body runs, and that nothing from outside has told to end. */
+  #openSagas(): Frame[] {
+    return [...this.#frames].filter(({ deadline, env: { task }, depth }) => {
+      const inside = [...this.#frames].filter((frame) => frame.env.task === task && frame.depth > depth);
+      const around = task.shields.filter((one) => one.depth < depth);
+      // A stop that waits for what ends around it has not reached it.
+      const pending = task.pending.filter(({ target }) => around.every((one) => one.depth < target.depth));
+      const stops = [...pending, ...inside.map(({ stoppedBy }) => stoppedBy)];
+      return deadline !== null && stops.every((stop) => stop === null || stop.target.depth > depth);
+    });
+  }
+
+  #sagaTimedOut(frame: Frame): void {
+    const { deadline } = frame;
+    if (deadline === null || !this.#openSagas().includes(frame)) return;
+    frame.deadline = null;
+    this.#beginEnding(frame);
+    this.#stop(frame.env.task, new Stop(deadline.inside));
   }
 
   /** False: refused. */
@@ -338,6 +380,7 @@ export class Model {
     } catch (thrown) {
       if (!(thrown instanceof Stop)) throw thrown;
       ending = { kind: "stopped", stop: thrown };
+      frame.stoppedBy = thrown;
       this.#stopped(frame);
     }
     this.#beginEnding(frame);
@@ -369,7 +412,7 @@ export class Model {
       }
       let { failure } = failed;
       this.#endEnding(frame);
-      const stopping = env.task.pending !== null && deliverable(env.task, env.task.pending);
+      const stopping = env.task.pending.some((stop) => deliverable(env.task, stop));
       const retry = typeof onError === "object" ? onError : undefined;
       const again = retry !== undefined && frame.retries < retry.maxRetries && failure.fatal !== true;
       let accepted = !stopping && again && failed.does === undefined;
@@ -395,7 +438,12 @@ export class Model {
         if (over === undefined) continue;
       }
       const final = behavior === "suspend" || over !== undefined ? "fail" : behavior;
-      if (final === "fail" && node.kind !== "saga") this.#record(frame, { error: over?.message ?? failure.message });
+      if (final === "fail") {
+        const error = over?.message ?? failure.message;
+        const record = node.kind === "saga" ? undefined : this.#record(frame, { error });
+        if (failed.stillRuns && over === undefined && env.inUndoing !== true)
+          this.#straggles(frame, this.now + 30_000, record);
+      }
       if (node.kind === "saga" && (final === "ignore" || final === "compensate"))
         this.#put(frame, { ok: false, error: new Error(failure.message) });
       return { kind: "failed", failure: over ?? failure, behavior: final };
@@ -490,7 +538,8 @@ export class Model {
       if (answer.kind === "value" || answer.kind === "outcome") return answer.value;
       if (answer.kind === "throw") {
         const fatal = answer.fatal === true ? { fatal: true } : {};
-        throw new Failed({ message: answer.message, stepId: node.id, ...fatal });
+        const failed = new Failed({ message: answer.message, stepId: node.id, ...fatal });
+        throw Object.assign(failed, { stillRuns: answer.stillRuns === true });
       }
       frame.event = undefined;
       if (answer.kind === "persist" || answer.data !== undefined) frame.persisted = answer.data;
@@ -622,6 +671,7 @@ export class Model {
       if (failure !== undefined) throw new Failed(failure);
     } catch (thrown) {
       this.#beginEnding(frame);
+      if (thrown instanceof Stop) frame.stoppedBy = thrown;
       for (const task of open.keys()) this.#stop(task, new Stop(task.scope));
       while (open.size > 0) open.delete(yield* oneEnded());
       throw thrown;
@@ -634,10 +684,16 @@ export class Model {
     const saga: Saga = { log: [] };
     frame.saga = saga;
     const env = { ...this.#inner(frame, `:body#${frame.attempt}`), saga };
+    const inside: Scope = { task: frame.env.task, depth: frame.depth + 1 };
+    if (node.timeoutMs !== undefined) frame.deadline = { at: this.now + node.timeoutMs, inside };
     try {
       yield* this.#block(node.body, env);
+      frame.deadline = null;
       return { ok: true };
-    } catch (thrown) {
+    } catch (raised) {
+      frame.deadline = null;
+      const isTime = raised instanceof Stop && raised.target === inside;
+      const thrown = isTime ? new Failed({ message: "ran longer", stepId: node.id }) : raised;
       if (!(thrown instanceof Failed)) throw thrown;
       this.#beginEnding(frame);
       saga.error = thrown.failure;
@@ -687,9 +743,12 @@ export class Model {
 
   *#child(frame: Frame, node: RunWorkflowNode): Line$ {
     if (node.input !== undefined) frame.input = this.#call(node.input, frame.env);
-    const answer: ChildAnswer = yield { kind: "workflow", frame, since: this.#turn };
+    const until = node.timeoutMs === undefined ? null : this.now + node.timeoutMs;
+    const wait: Wait = { kind: "workflow", frame, since: this.#turn, until, isLate: false };
+    const answer: ChildAnswer = yield wait;
     if (answer.status === "completed") return answer.data;
-    const message = answer.status === "failed" ? answer.message : "was terminated";
+    const why = answer.status === "failed" ? answer.message : "was terminated";
+    const message = wait.isLate ? "ran longer" : why;
     throw new Failed({ message, stepId: node.id });
   }
 
@@ -791,15 +850,12 @@ export class Model {
     const child = wait?.kind === "workflow" && wait.since < this.#turn;
     if (child) this.stoppedChildren.push(frame.path);
     if (!body && !child) return;
-    const until = body ? this.now + 30_000 : null;
-    const straggler: Straggler = {
-      path: frame.path,
-      saga: env.saga,
-      until,
-      ended: false,
-      returned: false,
-      output: undefined,
-    };
+    this.#straggles(frame, body ? this.now + 30_000 : null, record);
+  }
+
+  /** Its body, or its child, is still at it. */
+  #straggles({ path, env }: Frame, until: number | null, record: Undoable | undefined): void {
+    const straggler: Straggler = { path, saga: env.saga, until, ended: false, returned: false, output: undefined };
     this.#stragglers.push(straggler);
     if (record !== undefined) record.straggler = straggler;
   }
@@ -925,7 +981,7 @@ export class Model {
   // ---- lines of control --------------------------------------------------------------------------------------------------
 
   #task(depth: number, onEnd: Task["onEnd"]): Task {
-    const task = { gen: null, wait: null, shields: [], pending: null, line: new Map(), onEnd } as unknown as Task;
+    const task = { gen: null, wait: null, shields: [], pending: [], line: new Map(), onEnd } as unknown as Task;
     task.scope = { task, depth };
     return task;
   }
@@ -1026,14 +1082,15 @@ export class Model {
   #stop(task: Task, stop: Stop): void {
     if (!this.#live.has(task)) return;
     if (deliverable(task, stop)) this.#resume(task, (gen) => gen.throw(stop));
-    else task.pending = outermost(task.pending, stop);
+    else task.pending.push(stop);
   }
 
   #takePending(task: Task): Stop | null {
-    const { pending } = task;
-    if (pending === null || !deliverable(task, pending)) return null;
-    task.pending = null;
-    return pending;
+    const ready = task.pending.filter((stop) => deliverable(task, stop));
+    const taken = ready.reduce<Stop | null>(outermost, null);
+    // What is inside of it ends with it.
+    if (taken !== null) task.pending = task.pending.filter(({ target }) => target.depth < taken.target.depth);
+    return taken;
   }
 
   #beginEnding(frame: Frame): void {
@@ -1065,6 +1122,8 @@ export class Model {
       event: undefined,
       saga: null,
       reminder: null,
+      deadline: null,
+      stoppedBy: null,
       wait: null,
     };
     this.#frames.add(frame);

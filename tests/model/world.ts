@@ -2,7 +2,8 @@
 export type Answer =
   | { readonly kind: "value"; readonly value: unknown }
   | { readonly kind: "outcome"; readonly value: unknown }
-  | { readonly kind: "throw"; readonly message: string; readonly fatal?: boolean }
+  /** `stillRuns`: it timed out, and has not returned. */
+  | { readonly kind: "throw"; readonly message: string; readonly fatal?: boolean; readonly stillRuns?: boolean }
   | { readonly kind: "persist"; readonly data: unknown }
   | { readonly kind: "sleep"; readonly ms: number; readonly data?: unknown }
   | { readonly kind: "wait-for-event"; readonly name: string; readonly key: string; readonly data?: unknown };

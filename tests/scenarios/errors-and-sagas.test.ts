@@ -382,6 +382,44 @@ describe.each(stores)("time-outs of steps on $name", (store) => {
     await host.terminateWorkflow(handle.id);
   });
 
+  it("gives a late body its grace before it is undone, which then knows what it gave", async () => {
+    await using world = new World(store);
+    const { step, ran } = recorder();
+    const undone: unknown[] = [];
+    const late = Promise.withResolvers<string>();
+    const charging = workflow()
+      .then(step("before"))
+      .compensateWith(step("undo before"))
+      .then(async () => late.promise)
+      .id("charge")
+      .timeout("10s")
+      .compensateWith((_, ctx) => void undone.push(ctx.undoing.output ?? ctx.undoing.error))
+      .build("charging", 1);
+    const host = await world.start([charging]);
+    const handle = await host.startWorkflow(charging, {});
+    await world.clock.advance("20s");
+    expect((await host.explain(handle.id)).text).toContain("`charge`: what was stopped to end, before undoing goes on");
+    late.resolve("receipt");
+    expect(await world.ended(handle)).toMatchObject({ status: "failed", error: { code: "STEP_TIMEOUT" } });
+    expect(undone).toEqual(["receipt"]);
+    expect(ran).toEqual(["before", "undo before"]);
+  });
+
+  it("does not wait for a late body longer than its grace", async () => {
+    await using world = new World(store);
+    const undone: unknown[] = [];
+    const stuck = workflow()
+      .then(async () => new Promise<never>(() => {}))
+      .id("stuck")
+      .timeout("10s")
+      .compensateWith((_, ctx) => void undone.push(ctx.undoing.error))
+      .build("stuck", 1);
+    const before = world.clock.now();
+    const { completedAt } = await outcomeOf(world, stuck);
+    expect(undone).toMatchObject([{ code: "STEP_TIMEOUT" }]);
+    expect(completedAt).toBe(before + 40_000);
+  });
+
   it("does not count the sleeps of a step", async () => {
     await using world = new World(store);
     const sleeping = workflow()

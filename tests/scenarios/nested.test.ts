@@ -1,7 +1,7 @@
-import { retry, workflow } from "@wfe/core";
+import { retry, StepTimeoutError, workflow } from "@wfe/core";
 import { describe, expect, it } from "vitest";
 import { historyOf } from "../support/history.ts";
-import { recorder, untilStopped } from "../support/recorder.ts";
+import { recorder, type Recorder, untilStopped } from "../support/recorder.ts";
 import { stores } from "../support/stores.ts";
 import { World } from "../support/world.ts";
 
@@ -181,6 +181,77 @@ describe.each(stores)("child workflows on $name", (store) => {
     const [listed] = (await host.listWorkflows({ definitionId: "child" })).items;
     expect(listed?.status).toBe("terminated");
     expect(ran).toEqual(["a", "undo a"]);
+  });
+
+  describe("whose time is up", () => {
+    /** Undoing it takes ten minutes. */
+    const slow = (step: Recorder["step"]) =>
+      workflow()
+        .then(step("booked"))
+        .compensateWithSequence((b) => b.delay("10m").then(step("undo booked")))
+        .waitFor("never", "")
+        .build("slow", 1);
+
+    it("are undone before their parent undoes what came before them", async () => {
+      await using world = new World(store);
+      const { step, ran } = recorder();
+      const parent = workflow()
+        .then(step("before"))
+        .compensateWith(step("undo before"))
+        .runWorkflow(slow(step))
+        .timeout("1h")
+        .compensateWith(step("undo child"))
+        .build("parent", 1);
+      const host = await world.start([parent, slow(step)]);
+      const handle = await host.startWorkflow(parent, {});
+      await world.clock.advance("65m");
+      expect(await handle.get()).toMatchObject({ status: "waiting" });
+      expect((await host.explain(handle.id)).text).toContain("ran longer than its time-out");
+      expect(await world.ended(handle)).toMatchObject({ status: "failed", error: { code: "STEP_TIMEOUT" } });
+      expect(ran).toEqual(["before", "booked", "undo booked", "undo child", "undo before"]);
+    });
+
+    it("are undone before another one is tried, which `when` may ask for by the class of the error", async () => {
+      await using world = new World(store);
+      const { step, ran } = recorder();
+      const parent = workflow()
+        .runWorkflow(slow(step))
+        .timeout("1h")
+        .onError(retry({ maxRetries: 1, interval: "1m", when: (error) => error instanceof StepTimeoutError }))
+        .build("parent", 1);
+      const { status } = await world.run(parent, {}, { children: [slow(step)] });
+      expect(status).toBe("failed");
+      expect(ran).toEqual(["booked", "undo booked", "booked", "undo booked"]);
+    });
+
+    it("are undone before the workflow goes on without them", async () => {
+      await using world = new World(store);
+      const { step, ran } = recorder();
+      const parent = workflow()
+        .runWorkflow(slow(step))
+        .timeout("1h")
+        .onError("ignore")
+        .then(step("after"))
+        .build("parent", 1);
+      const { status } = await world.run(parent, {}, { children: [slow(step)] });
+      expect(status).toBe("completed");
+      expect(ran).toEqual(["booked", "undo booked", "after"]);
+    });
+
+    it("are waited for once more where their parent is retried, for as long again", async () => {
+      await using world = new World(store);
+      const { step, ran } = recorder();
+      const child = workflow().then(step("begun")).waitFor("go", "").build("child", 1);
+      const parent = workflow().runWorkflow(child).timeout("1h").then(step("after")).build("parent", 1);
+      const host = await world.start([parent, child]);
+      const handle = await host.startWorkflow(parent, {});
+      expect(await world.ended(handle)).toMatchObject({ status: "failed" });
+      await host.retryWorkflow(handle.id);
+      await world.clock.advance("59m");
+      await host.publishEvent("go", "", null);
+      expect(await world.ended(handle)).toMatchObject({ status: "completed" });
+      expect(ran).toEqual(["begun", "after"]);
+    });
   });
 
   it("are undone by a compensation of the parent's step, and stopped with compensation while they run", async () => {

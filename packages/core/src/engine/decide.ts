@@ -84,7 +84,12 @@ function decideInput(turn: Turn, input: Input): void {
     case "attempt-threw": {
       const pointer = current(turn, input);
       if (pointer !== undefined)
-        failNode(turn, pointer.id, { error: input.error, thrown: input.thrown, noRetry: input.unstorable === true });
+        failNode(turn, pointer.id, {
+          error: input.error,
+          thrown: input.thrown,
+          noRetry: input.unstorable === true,
+          stillRuns: input.stillRuns === true,
+        });
       return;
     }
     case "straggler-ended":

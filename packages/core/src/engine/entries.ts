@@ -77,7 +77,6 @@ export type Entry =
       readonly kind: "step-cancelled";
       /** The branch it was to stand on, where it was cancelled before it stood there and an output before it was kept. */
       readonly branch?: number;
-      readonly straggler?: { readonly saga: number; readonly until: number | null };
     } & NodeEnd)
   /** A body asked to run again: at once (`persist`), after a time (`sleep`), or (with `wait`) after an event. */
   | {
@@ -144,6 +143,8 @@ export type Entry =
       readonly version?: number;
       readonly deadlineAt?: number;
     }
+  /** It ran longer than its parent's time-out: it was told to end and to undo what it did, and is still waited for. */
+  | { readonly kind: "child-timed-out"; readonly pointer: number; readonly step: string; readonly childId: string }
   | {
       readonly kind: "child-ended";
       readonly pointer: number;
@@ -361,6 +362,8 @@ export interface NodeEnd {
   readonly undo?: { readonly saga: number; readonly record: UndoRecord; readonly previous: UndoRef | null };
   /** The pointer stays for its hooks: its ending. */
   readonly ending?: Ending;
+  /** Its body (until the end of its grace) or its child (null) is still at it, and the undoing of that saga waits for it. */
+  readonly straggler?: { readonly saga: number; readonly until: number | null };
 }
 
 export interface OpenBranch {

@@ -132,20 +132,10 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       return endNode(draft, entry, entry.output, address);
     case "step-failed":
       return endNode(draft, entry, entry.output, address);
-    case "step-cancelled": {
-      const straggler = entry.straggler;
-      if (straggler !== undefined)
-        draft.setStraggler({
-          pointer: entry.pointer,
-          saga: straggler.saga,
-          until: straggler.until,
-          ended: false,
-          output: undefined,
-        });
+    case "step-cancelled":
       handStragglersOn(draft, entry.pointer);
       if (entry.branch !== undefined) draft.changeBranch(entry.branch, { last: undefined });
       return endNode(draft, entry, undefined, address);
-    }
     case "step-retrying":
       return draft.changePointer(entry.pointer, {
         ...idle,
@@ -217,6 +207,8 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
         child: { id: entry.childId },
         dueAt: entry.deadlineAt ?? null,
       });
+    case "child-timed-out":
+      return draft.changePointer(entry.pointer, { dueAt: null, child: { id: entry.childId, timedOut: true } });
     case "child-ended":
       return draft.mergeCursors(draft.lineOf(entry.pointer), entry.cursors ?? {});
     case "scope-opened":
@@ -506,6 +498,8 @@ function handStragglersOn(draft: Draft, pointer: number): void {
 
 function endNode(draft: Draft, entry: NodeEnd, output: unknown, address: Address): void {
   const pointer = draft.pointers.get(entry.pointer);
+  if (entry.straggler !== undefined)
+    draft.setStraggler({ pointer: entry.pointer, ...entry.straggler, ended: false, output: undefined });
   if (entry.undo !== undefined)
     draft.changeScope(entry.undo.saga, { undo: { seq: address.seq, index: address.index } });
   if (entry.as !== undefined) patchData(draft, entry.local, [{ key: entry.as, value: output }]);

@@ -3,7 +3,7 @@ import { copy } from "../codec/index.ts";
 import type { DefinitionNode, OutputMap } from "../definition/nodes.ts";
 import { ExpressionError } from "../errors.ts";
 import { sagaAround } from "./draft.ts";
-import type { Entry } from "./entries.ts";
+import type { Entry, NodeEnd } from "./entries.ts";
 import { evaluate } from "./expressions.ts";
 import { hooksOf, startHook } from "./hooks.ts";
 import { handlerOf } from "./kinds/handlers.ts";
@@ -30,6 +30,8 @@ export interface Failure {
   readonly noRetry?: boolean;
   /** What the body had returned, for the record. */
   readonly output?: unknown;
+  /** Its body is still at it, and what it does may come after all: undoing gives it the grace of a stopped one. */
+  readonly stillRuns?: boolean;
   /** Nobody is to decide about it any more: whatever its `onError`, it has failed. */
   readonly forGood?: boolean;
 }
@@ -175,6 +177,7 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
   const final = behavior === "suspend" ? "fail" : behavior;
   const isSaga = pointer.kind === "saga";
   const undo = final === "fail" && !isSaga ? undoOf(turn, pointer, node, { error }) : undefined;
+  const late = final === "fail" && failure.stillRuns === true && !isUndoing(turn.draft, pointer.branch);
   const ignoredSaga = isSaga && final !== "fail" && final !== "terminate" ? sagaOutput(turn, pointer, node, error) : {};
   finish(turn, pointer, node, { kind: "failed", error, behavior: final }, (rest) => ({
     kind: "step-failed",
@@ -186,6 +189,7 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
     ...ignoredSaga,
     ...(final === "ignore" ? failureOutput(turn, pointer, node, error) : {}),
     ...(undo === undefined ? {} : { undo }),
+    ...(late ? { straggler: stragglingBody(turn, pointer) } : {}),
     ...rest,
   }));
 }
@@ -226,9 +230,8 @@ function finishCancelled(turn: Turn, pointer: Pointer, proceed: boolean): void {
   // A saga that is to begin again has been undone, its own compensation included.
   const undone = pointer.kind === "saga" && (pointer.status === "sleeping" || pointer.status === "held");
   const undo = began && !undone ? undoOf(turn, pointer, node, { error: stoppedError }) : undefined;
-  let straggler: { saga: number; until: number | null } | undefined;
-  if (began && pointer.kind === "step" && pointer.status === "ready")
-    straggler = { saga: sagaAround(turn.draft, pointer.id), until: turn.now + bodyGraceMs };
+  let straggler: NodeEnd["straggler"];
+  if (began && pointer.kind === "step" && pointer.status === "ready") straggler = stragglingBody(turn, pointer);
   if (pointer.child !== null && pointer.status === "waiting") {
     const isThere = turn.stopChild({
       childId: pointer.child.id,
@@ -245,6 +248,11 @@ function finishCancelled(turn: Turn, pointer: Pointer, proceed: boolean): void {
     ...(straggler === undefined ? {} : { straggler }),
     ...rest,
   }));
+}
+
+/** A body that goes on though its attempt is over: undoing waits for it, but not for ever. */
+function stragglingBody(turn: Turn, { id }: Pointer): NonNullable<NodeEnd["straggler"]> {
+  return { saga: sagaAround(turn.draft, id), until: turn.now + bodyGraceMs };
 }
 
 function compensates(turn: Turn): boolean {

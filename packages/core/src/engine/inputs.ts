@@ -31,6 +31,8 @@ export type Input =
       readonly error: StoredError;
       readonly thrown: unknown;
       readonly unstorable?: boolean;
+      /** It timed out, and has not returned. */
+      readonly stillRuns?: boolean;
     }
   /** A body that had been stopped has ended, one way or the other. */
   | {

@@ -97,7 +97,7 @@ function revivedPointer(turn: Turn, base: RetryBase, pointer: Pointer, retryable
   if (base.held.has(id) && (stands || (kind === "step" && (status === "ready" || status === "sleeping"))))
     return { ...pointer, begun: false, crashed: false, status: "held", dueAt: null, wait: null };
   if (kind === "run-workflow" && stands && child !== null && (base.awaits === id || retryable.has(child.id)))
-    return { ...pointer, status: "waiting", dueAt: deadline(turn, pointer) };
+    return { ...pointer, status: "waiting", child: { id: child.id }, dueAt: deadline(turn, pointer) };
   if (kind === "saga" && status === "open" && pointer.dueAt !== null)
     return { ...pointer, dueAt: deadline(turn, pointer) };
   return setUp(pointer);

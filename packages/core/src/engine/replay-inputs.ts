@@ -128,7 +128,8 @@ function* failureInputs(
   if (output !== undefined) yield { kind: "attempt-returned", ...at, value: output };
   const asked = askedAbout(error);
   if (asked !== undefined) yield { kind: "attempt-threw", ...at, error: asked, thrown: reviveError(asked) };
-  const threw = { kind: "attempt-threw", ...at, error, thrown: reviveError(error) } as const;
+  const late = "straggler" in entry && entry.straggler !== undefined ? { stillRuns: true } : {};
+  const threw = { kind: "attempt-threw", ...at, error, thrown: reviveError(error), ...late } as const;
   yield unstorable.has(error.code ?? "") ? { ...threw, unstorable: true } : threw;
   if (output === undefined) yield { kind: "attempt-returned", ...at, value: undefined };
   const pointer = state.pointers.get(entry.pointer);

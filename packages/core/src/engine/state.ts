@@ -96,7 +96,8 @@ export interface Pointer {
   readonly event: { readonly name: string; readonly key: string; readonly payload: unknown } | null;
   readonly wait: WaitState | null;
   readonly scope: ScopeState | null;
-  readonly child: { readonly id: string } | null;
+  /** `timedOut`: it was told to end, and its step fails once it has. */
+  readonly child: { readonly id: string; readonly timedOut?: boolean } | null;
   /** How it will end once its branches have closed and its hooks have run. */
   readonly ending: Ending | null;
   /** Branches of its own that are open. */

@@ -60,9 +60,10 @@ export function shownSteps(summary: StepSummary, state: WorkflowState): readonly
   const steps = [...views.values()];
   if (!isFinal(state)) {
     // Which attempt it has come to is told of when it ends.
-    for (const { step, status, attempt } of state.pointers.values()) {
-      const view = status === "ready" ? views.get(step) : undefined;
-      if (view?.status === "running") view.attempt = attempt;
+    for (const { id, status, pointer } of summary.values()) {
+      const newest = state.pointers.get(pointer ?? -1);
+      const view = views.get(id);
+      if (view !== undefined && status === "running" && newest?.status === "ready") view.attempt = newest.attempt;
     }
     return steps;
   }
@@ -107,6 +108,8 @@ export function summarize(summary: StepSummary, entry: Entry): void {
       const status = entry.wait !== undefined ? "waiting" : entry.dueAt !== undefined ? "sleeping" : "running";
       return change(summary, entry.step, status);
     }
+    case "wait-timed-out":
+      return change(summary, entry.step, "running");
     case "child-awaited":
       return change(summary, entry.step, "waiting");
     case "step-held":
@@ -192,28 +195,32 @@ function goneBack(
   if (steps !== undefined) {
     summary.clear();
     for (const line of steps) summary.set(line.id, { ...line });
-  } else {
-    // As an earlier version wrote it: what is known is what is live.
-    for (const { id, status } of summary.values()) if (live.has(status)) summary.delete(id);
   }
-  for (const { id, step, status, attempt } of [...state.pointers.values()].sort((one, other) => one.id - other.id)) {
+  const standing = new Set([...state.pointers.values()].map(({ step }) => step));
+  // What stood in a container that is opened again has not begun.
+  for (const { id, status } of summary.values()) if (live.has(status) && !standing.has(id)) summary.delete(id);
+  for (const pointer of [...state.pointers.values()].sort((one, other) => one.id - other.id)) {
+    const { id, step, attempt } = pointer;
     if (id === rootPointer) continue;
     const line = summary.get(step) ?? { id: step, status: "running", attempt, runs: 1 };
     summary.set(step, line);
     line.pointer = Math.max(line.pointer ?? id, id);
-    // Its hooks run: it has ended, or is being undone.
-    if (status === "hook" && steps !== undefined) continue;
-    line.status = statusOf[status];
+    line.status = pointer.status === "hook" ? endedAs(pointer) : statusOf[pointer.status];
     line.attempt = attempt;
   }
 }
 
-const statusOf: Readonly<Record<Pointer["status"], StepStatus>> = {
+/** What has hooks that run has ended, but for what is still being undone. */
+function endedAs({ ending, scope }: Pointer): StepStatus {
+  if (ending === null || scope?.walk != null) return "running";
+  return ending.kind === "terminated" ? "cancelled" : ending.kind;
+}
+
+const statusOf: Readonly<Record<Exclude<Pointer["status"], "hook">, StepStatus>> = {
   ready: "running",
   sleeping: "sleeping",
   waiting: "waiting",
   open: "running",
-  hook: "running",
   held: "failed",
   undoing: "running",
 };

@@ -196,9 +196,11 @@ export interface SagaFailed {
 /** How long an attempt may take. */
 export interface Timeout {
   /**
-   * Gives each attempt this long; then its signal aborts and it fails with `StepTimeoutError`, even if the body never returns.
+   * Gives each attempt this long; then its signal aborts and it fails with `StepTimeoutError`, even if the body never returns. Where
+   * it is to be undone, that waits up to 30 s for the body to return.
    *
-   * Of a child workflow and of a saga: how long it may take from its beginning.
+   * Of a child workflow and of a saga: how long it may take from its beginning. What runs then is stopped and undone, and only when
+   * that has ended does the step fail.
    */
   timeout(duration: Duration): this;
 }

@@ -1,11 +1,11 @@
 import { timeAfter } from "../../duration.ts";
 import { copy } from "../../codec/index.ts";
-import type { RunWorkflowNode } from "../../definition/nodes.ts";
 import { ChildWorkflowError, ExpressionError, LimitExceededError, StepTimeoutError } from "../../errors.ts";
 import type { Delivery } from "../inputs.ts";
 import { dataAt, evaluate } from "../expressions.ts";
 import { completeNode, failNode, openNode } from "../flow.ts";
-import { storeError } from "../stored-error.ts";
+import type { Pointer } from "../state.ts";
+import { reviveError, storeError } from "../stored-error.ts";
 import type { Turn } from "../turn.ts";
 import { withoutBranches, type KindHandler } from "./handler.ts";
 
@@ -55,17 +55,16 @@ export const child: KindHandler<"run-workflow"> = {
       depth: identity.depth + 1,
     });
   },
-  /** After the pause of a retry a new child begins; while one runs, the time is its time-out. */
+  /**
+   * After the pause of a retry a new child begins. While one runs, the time is its time-out: it is told to end, and its step fails when
+   * it has, so that what it undoes is undone before its parent tries again, goes on, or undoes what came before.
+   */
   due(turn, pointer) {
     if (pointer.status === "sleeping" || pointer.status === "held" || pointer.child === null)
       return openNode(turn, pointer.id, pointer.branch, turn.node(pointer));
-    const node = turn.node(pointer) as RunWorkflowNode;
-    turn.stopChild({ childId: pointer.child.id, compensate: true, reason: "it ran longer than its parent's time-out" });
-    const error = new StepTimeoutError(
-      `child workflow \`${pointer.child.id}\` ran longer than the time-out of ${node.timeoutMs} ms`,
-      { stepId: node.id, attempt: pointer.attempt },
-    );
-    failNode(turn, pointer.id, { error: storeError(error), thrown: error });
+    const { id: childId } = pointer.child;
+    turn.emit({ kind: "child-timed-out", pointer: pointer.id, step: pointer.step, childId });
+    turn.stopChild({ childId, compensate: true, reason: "it ran longer than its parent's time-out" });
   },
 };
 
@@ -94,16 +93,28 @@ export function childEnded(turn: Turn, delivery: Extract<Delivery, { kind: "chil
     status: delivery.status,
     ...(delivery.cursors === undefined ? {} : { cursors: delivery.cursors }),
   });
+  // One that had completed before the word of its time-out reached it has done its work, which nobody undoes: it counts.
   if (delivery.status === "completed") return completeNode(turn, pointer.id, delivery.data);
-  const cause = delivery.error;
-  const error = storeError(
-    new ChildWorkflowError(
-      `child workflow \`${delivery.childId}\` ${delivery.status === "failed" ? "failed" : "was terminated"}${cause === undefined ? "" : `: ${cause.message}`}`,
-    ),
-    {
-      stepId: pointer.step,
-      attempt: pointer.attempt,
-    },
-  );
-  failNode(turn, pointer.id, { error: cause === undefined ? error : { ...error, cause } });
+  const thrown = whyItFailed(turn, pointer, delivery);
+  const error = storeError(thrown, { stepId: pointer.step, attempt: pointer.attempt });
+  failNode(turn, pointer.id, {
+    error: delivery.error === undefined ? error : { ...error, cause: delivery.error },
+    thrown,
+  });
+}
+
+function whyItFailed(
+  turn: Turn,
+  pointer: Pointer,
+  { childId, status, error }: Extract<Delivery, { kind: "child-ended" }>,
+): Error {
+  const fields = error === undefined ? {} : { cause: reviveError(error) };
+  if (pointer.child?.timedOut === true) {
+    const { timeoutMs } = turn.node(pointer);
+    const message = `child workflow \`${childId}\` ran longer than the time-out of ${timeoutMs} ms`;
+    return new StepTimeoutError(message, fields);
+  }
+  const how = status === "failed" ? "failed" : "was terminated";
+  const why = error === undefined ? "" : `: ${error.message}`;
+  return new ChildWorkflowError(`child workflow \`${childId}\` ${how}${why}`, fields);
 }

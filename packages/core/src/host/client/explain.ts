@@ -312,7 +312,10 @@ function waitOf(state: WorkflowState, pointer: Pointer, { errors }: JournalFacts
   const at = { stepId: step, item, until: wait?.until ?? dueAt ?? undefined };
   switch (status) {
     case "waiting":
-      if (child !== null) return { ...at, kind: "child", text: `${where}: child workflow \`${child.id}\` to end` };
+      if (child !== null) {
+        const late = child.timedOut === true ? ", which ran longer than its time-out and was told so," : "";
+        return { ...at, kind: "child", text: `${where}: child workflow \`${child.id}\`${late} to end` };
+      }
       return {
         ...at,
         kind: "event",

@@ -9,7 +9,8 @@ import type { Attempt } from "../../engine/work.ts";
 import { InvalidValueError, StepTimeoutError } from "../../errors.ts";
 import { leaveUnheardInside } from "../../thenable.ts";
 
-type AttemptInput = Extract<Input, { kind: "attempt-returned" | "attempt-threw" }>;
+type ThrewInput = Extract<Input, { kind: "attempt-threw" }>;
+type AttemptInput = Extract<Input, { kind: "attempt-returned" }> | ThrewInput;
 
 /** What a body returned, copied; a failure without retries where it cannot be stored: running it again would not help. */
 export function returnedInput(attempt: Attempt, value: unknown, limits: EngineLimits): AttemptInput {
@@ -22,7 +23,7 @@ export function returnedInput(attempt: Attempt, value: unknown, limits: EngineLi
   }
 }
 
-export function threwInput(attempt: Attempt, thrown: unknown): AttemptInput {
+export function threwInput(attempt: Attempt, thrown: unknown): ThrewInput {
   return {
     kind: "attempt-threw",
     pointer: attempt.pointer,
@@ -44,7 +45,7 @@ export function unstorableInput(attempt: Attempt, thrown: unknown): AttemptInput
   };
 }
 
-export function timedOutInput(attempt: Attempt): AttemptInput {
+export function timedOutInput(attempt: Attempt): ThrewInput {
   const { node, workflow } = attempt;
   const error = new StepTimeoutError(
     `step \`${node.id}\` of workflow \`${workflow.id}\` ran longer than its time-out of ${attempt.timeoutMs} ms: raise the step's \`timeout\`, or make it quicker`,

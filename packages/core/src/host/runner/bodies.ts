@@ -1,5 +1,6 @@
 import type { Input } from "../../engine/inputs.ts";
 import type { WorkflowState } from "../../engine/state.ts";
+import { isFinal } from "../../engine/work.ts";
 import type { AbortReason } from "../../errors.ts";
 import type { Body } from "./body.ts";
 
@@ -30,17 +31,14 @@ export class Bodies {
   /** Whether any of them still matters to this state. */
   matterTo(state: WorkflowState): boolean {
     if (this.#byPointer.size === 0) return false;
-    for (const body of this.#byPointer.values()) {
-      if (body.mode === "running" ? isCurrent(state, body) || isAwaited(state, body) : isAwaited(state, body))
-        return true;
-    }
+    for (const body of this.#byPointer.values()) if (isAwaited(state, body) || isWanted(state, body)) return true;
     return false;
   }
 
   /** Tells those whose attempt is over to end. */
   follow(state: WorkflowState): void {
     for (const body of this.#byPointer.values()) {
-      if (body.mode === "running" && isCurrent(state, body)) {
+      if (isWanted(state, body)) {
         if (state.phase !== "active") body.abort("suspended");
         continue;
       }
@@ -77,8 +75,9 @@ export function endedStragglers(state: WorkflowState, bodies: Bodies): Input[] {
   return inputs;
 }
 
-/** Whether the attempt is the one that the state wants run. */
-function isCurrent(state: WorkflowState, body: Body): boolean {
+/** Whether the state wants this attempt run, or (of one that is late) waits to hear that its time is up. */
+function isWanted(state: WorkflowState, body: Body): boolean {
+  if (body.mode === "straggler" || (body.mode === "late" && isFinal(state))) return false;
   const pointer = state.pointers.get(body.pointer);
   return pointer?.status === "ready" && !pointer.crashed && pointer.attempt === body.attempt.attempt;
 }

@@ -15,27 +15,27 @@ import { stepInstance } from "./step-instance.ts";
 /** Who runs a body, and hears of its end. May be called in the middle of `begin`, when the body is synchronous. */
 export interface BodyOwner {
   readonly run: Run;
-  bodyEnded(body: Body, mode: "running" | "straggler", returned: boolean, value: unknown): void;
+  bodyEnded(body: Body, mode: "running" | "late" | "straggler", returned: boolean, value: unknown): void;
   bodyTimedOut(body: Body): void;
 }
 
 /**
  * One attempt of a step's body.
  *
- * `running`: its result is wanted. `straggler`: it was stopped, and an undoing wants to know how it ends. `left`: nobody cares
- * any more, it is only counted.
+ * `running`: its result is wanted. `late`: its time is up, which is not on record yet. `straggler`: its attempt is over, and an
+ * undoing wants to know how it ends. `left`: nobody cares any more, it is only counted.
  */
 export class Body implements ContextOwner {
   readonly attempt: Attempt;
   readonly core: HostCore;
   readonly #owner: BodyOwner;
   readonly #tally: BodyTally;
-  #mode: "running" | "straggler" | "left" | "ended" = "running";
+  #mode: "running" | "late" | "straggler" | "left" | "ended" = "running";
   #abortReason: AbortReason | undefined;
   #controller: AbortController | undefined;
   #timer: Timer | undefined;
   #tx: unknown;
-  readonly #told: AttemptTelemetry | undefined;
+  #told: AttemptTelemetry | undefined;
 
   constructor(core: HostCore, owner: BodyOwner, tally: BodyTally, attempt: Attempt, told?: AttemptTelemetry) {
     this.#told = told;
@@ -49,7 +49,7 @@ export class Body implements ContextOwner {
     return this.attempt.pointer;
   }
 
-  get mode(): "running" | "straggler" | "left" | "ended" {
+  get mode(): "running" | "late" | "straggler" | "left" | "ended" {
     return this.#mode;
   }
 
@@ -117,7 +117,7 @@ export class Body implements ContextOwner {
     this.#stopTimer();
     if (this.#mode !== "ended") {
       this.#tally.ended(this.#mode === "left");
-      this.#told?.ended(this.#mode === "running" ? "returned" : "abandoned");
+      this.#tell(this.#mode === "running" ? "returned" : "abandoned");
     }
     this.#mode = "ended";
   }
@@ -131,7 +131,7 @@ export class Body implements ContextOwner {
 
   /** Its attempt is over, but an undoing waits for its end. */
   becomeStraggler(): void {
-    if (this.#mode !== "running") return;
+    if (this.#mode !== "running" && this.#mode !== "late") return;
     this.#stopTimer();
     this.#mode = "straggler";
   }
@@ -142,7 +142,13 @@ export class Body implements ContextOwner {
     this.#stopTimer();
     this.#mode = "left";
     this.#tally.left();
-    this.#told?.ended(this.#abortReason === "timeout" ? "timed-out" : "abandoned");
+    this.#tell(this.#abortReason === "timeout" ? "timed-out" : "abandoned");
+  }
+
+  /** How the attempt ended, once. */
+  #tell(...how: Parameters<AttemptTelemetry["ended"]>): void {
+    this.#told?.ended(...how);
+    this.#told = undefined;
   }
 
   #end(returned: boolean, value: unknown): void {
@@ -150,8 +156,9 @@ export class Body implements ContextOwner {
     const mode = this.#mode;
     this.#mode = "ended";
     this.#tally.ended(mode === "left");
-    if (mode !== "left") this.#told?.ended(returned ? "returned" : "threw", value);
-    if (mode === "running" || mode === "straggler") this.#owner.bodyEnded(this, mode, returned, value);
+    if (mode === "left" || mode === "ended") return;
+    this.#tell(returned ? "returned" : "threw", value);
+    this.#owner.bodyEnded(this, mode, returned, value);
   }
 
   #call(): unknown {
@@ -179,6 +186,8 @@ export class Body implements ContextOwner {
       this.#timer = undefined;
       if (this.#mode !== "running") return;
       this.abort("timeout");
+      this.#mode = "late";
+      this.#tell("timed-out");
       this.#owner.bodyTimedOut(this);
     });
   }

@@ -289,9 +289,10 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#busy = false;
   }
 
-  bodyEnded(body: Body, mode: "running" | "straggler", returned: boolean, value: unknown): void {
+  bodyEnded(body: Body, mode: "running" | "late" | "straggler", returned: boolean, value: unknown): void {
     this.#bodies.remove(body);
-    if (this.#gone) return;
+    // What is late has failed already.
+    if (this.#gone || mode === "late") return;
     const { limits } = this.#context.core.options;
     if (mode === "straggler") this.#inputs.add(stragglerInput(body.attempt, returned, value, limits));
     else if (returned) this.#inputs.add(returnedInput(body.attempt, value, limits));
@@ -302,10 +303,11 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   }
 
   bodyTimedOut(body: Body): void {
-    this.#bodies.remove(body);
-    body.leave();
-    if (this.#gone) return;
-    this.#inputs.add(timedOutInput(body.attempt));
+    if (this.#gone) {
+      this.#bodies.remove(body);
+      return body.leave();
+    }
+    this.#inputs.add({ ...timedOutInput(body.attempt), stillRuns: true });
     this.#hasInput();
   }
 

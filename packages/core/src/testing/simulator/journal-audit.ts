@@ -77,6 +77,8 @@ export class JournalAudit {
       case "step-ready":
       case "wait-timed-out":
         return this.#notEarly(entry.pointer, entry.step, turn, storeNow);
+      case "child-timed-out":
+        return this.#notEarly(entry.pointer, entry.step, turn, storeNow, true);
       case "event-consumed":
         return this.#consumed(entry, storeNow, stream);
       case "data-set":
@@ -92,11 +94,11 @@ export class JournalAudit {
     }
   }
 
-  /** What a timer ends does not end before its time. */
-  #notEarly(id: number, step: string, turn: readonly Entry[], storeNow: number | undefined): void {
+  /** What a timer ends does not end before its time. A child may end before its parent's time-out, which `byTime` says it came to. */
+  #notEarly(id: number, step: string, turn: readonly Entry[], storeNow: number | undefined, byTime = false): void {
     const pointer = this.state.pointers.get(id);
     if (storeNow === undefined || pointer?.dueAt == null) return;
-    const timed = pointer.status === "sleeping" || (pointer.status === "waiting" && pointer.child === null);
+    const timed = byTime || pointer.status === "sleeping" || (pointer.status === "waiting" && pointer.child === null);
     const cameEarlier = turn.some(
       (one) =>
         (one.kind === "event-consumed" && one.pointer === id) ||

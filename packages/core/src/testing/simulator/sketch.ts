@@ -124,7 +124,7 @@ class Drawing {
     };
     if (kind === "step") return { ...drawn, ...this.#step(depth, place) };
     if (kind === "wait") return { ...drawn, wait: this.#wait(depth), ...this.#endings(depth, place) };
-    if (kind === "run-workflow" || kind === "saga") return { ...drawn, ...this.#endings(depth, place) };
+    if (kind === "run-workflow" || kind === "saga") return { ...drawn, ...timeOf(n), ...this.#endings(depth, place) };
     if (kind === "end" || kind === "fail") return drawn;
     return { ...drawn, ...this.#hooks(depth) };
   }
@@ -237,6 +237,11 @@ class Drawing {
       ...(dice.chance(0.1) ? { remindMs: dice.pick([300, 900]) } : {}),
     };
   }
+}
+
+/** Some of what may take long is given a time. */
+function timeOf(n: number): Partial<Sketch> {
+  return n % 3 === 1 ? { timeoutMs: n % 2 === 0 ? 800 : 5_000 } : {};
 }
 
 function isStep({ kind }: Sketch): boolean {

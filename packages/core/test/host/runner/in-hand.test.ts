@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { PersistenceProvider, Provider } from "../../../src/providers/index.ts";
 import { memory, TestClock } from "../../../src/testing/index.ts";
-import { define, delay, parallel, retry, step, wait } from "./definitions.ts";
+import { define, delay, parallel, retry, saga, step, wait } from "./definitions.ts";
 import { faulty } from "./faulty.ts";
 import { hostOf } from "./hosts.ts";
 
@@ -145,5 +145,29 @@ it("lets go of a suspended workflow once what was stopped in it has had its grac
   expect(await row()).toMatchObject({ status: "suspended", owner: null });
   await host.resumeWorkflow("w");
   await clock.advance("1s");
+  expect(await row()).toMatchObject({ status: "failed", owner: null });
+});
+
+it("lets go of a workflow whose undoing failed, once the time of a body beside it is up", async () => {
+  const clock = new TestClock();
+  const store = memory({ clock });
+  const fails = { nodes: [step("undo", () => Promise.reject(new Error("not undone")))] };
+  const definition = define("w", [
+    parallel("p", [
+      [{ ...atWork, timeoutMs: 60_000, onError: "ignore" }],
+      [
+        saga("s", [
+          { ...step("done", () => {}), compensation: fails },
+          step("fails", () => Promise.reject(new Error("no"))),
+        ]),
+      ],
+    ]),
+  ]);
+  const { host } = await hostOf([definition], { clock, store });
+  await host.startWorkflow(definition, {}, { id: "w" });
+  const row = async (): Promise<unknown> => (await store.persistence!.find("default", ["w"]))[0];
+  await clock.advance("30s");
+  expect(await row()).toMatchObject({ status: "failed", owner: expect.any(String) });
+  await clock.advance("31s");
   expect(await row()).toMatchObject({ status: "failed", owner: null });
 });
