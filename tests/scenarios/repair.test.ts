@@ -80,11 +80,13 @@ describe.each(stores)("retryWorkflow on $name", (store) => {
     await using world = new World(store);
     const { step, failing, ran } = recorder();
     const keys: string[] = [];
+    const attempts: number[] = [];
     const definition = workflow()
       .then(step("before"))
       .then((_, ctx) => {
         ran.push("a");
         keys.push(ctx.idempotencyKey);
+        attempts.push(ctx.step.attempt);
       })
       .id("a")
       .compensateWith(step("undo a"))
@@ -107,6 +109,7 @@ describe.each(stores)("retryWorkflow on $name", (store) => {
     expect((await world.ended(handle)).status).toBe("completed");
     expect(ran).toEqual(["before", "a", "b", "c", "undo b", "undo a", "a", "b", "c"]);
     expect(keys[1]).not.toBe(keys[0]);
+    expect(attempts).toEqual([1, 1]);
   });
 
   it("undoes again, everything and once, when it fails again", async () => {

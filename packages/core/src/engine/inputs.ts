@@ -131,7 +131,9 @@ export interface RetryBase {
   readonly steps: readonly StepLine[];
   /** The pointers that stood still: they are set up anew. All others go on as they are. */
   readonly frozen: ReadonlySet<number>;
-  /** Of those, the ones that wait for a person: they failed too, and nobody asked for them. */
+  /** Of those that stood still, the new executions: their attempts count from 1. */
+  readonly renewed: ReadonlySet<number>;
+  /** Of those that stood still, the ones that wait for a person: they failed too, and nobody asked for them. */
   readonly held: ReadonlySet<number>;
   /** By branch: the step that stood on it last. */
   readonly last: ReadonlyMap<number, string>;

@@ -100,7 +100,7 @@ function revivedPointer(turn: Turn, base: RetryBase, pointer: Pointer, retryable
     return { ...pointer, status: "waiting", child: { id: child.id }, dueAt: deadline(turn, pointer) };
   if (kind === "saga" && status === "open" && pointer.dueAt !== null)
     return { ...pointer, dueAt: deadline(turn, pointer) };
-  return setUp(pointer);
+  return setUp(pointer, base.renewed.has(id));
 }
 
 /** A time-out begins again. */
@@ -110,12 +110,12 @@ function deadline(turn: Turn, pointer: Pointer): number | null {
 }
 
 /** A pointer whose body runs as it would, or that is opened again. */
-function setUp(pointer: Pointer): Pointer {
+function setUp(pointer: Pointer, isNew: boolean): Pointer {
   const still = { ...pointer, begun: false, crashed: false };
   const { kind, status } = pointer;
   if (kind === "step" && (status === "ready" || status === "held" || status === "sleeping" || status === "waiting")) {
-    const attempt = pointer.attempt + (status === "ready" || status === "held" ? 1 : 0);
-    return { ...still, status: "ready", attempt, retries: 0, dueAt: null, wait: null };
+    const raised = pointer.attempt + (status === "ready" || status === "held" ? 1 : 0);
+    return { ...still, status: "ready", attempt: isNew ? 1 : raised, retries: 0, dueAt: null, wait: null };
   }
   // The attempt is part of a child's id: the child that ended must not be taken for the new one.
   if (status === "waiting" || status === "held")
@@ -125,7 +125,7 @@ function setUp(pointer: Pointer): Pointer {
       wait: null,
       child: null,
       dueAt: null,
-      attempt: pointer.attempt + 1,
+      attempt: isNew ? 1 : pointer.attempt + 1,
       retries: 0,
     };
   const ends = kind === "end" || kind === "fail";
@@ -179,13 +179,14 @@ export function forkState(
         : `fork it at ${forkAt}, the nearest turn before`;
     return { refused: `${refused}: ${instead}` };
   }
-  const none: ReadonlySet<number> = new Set();
   const frozen = new Set(state.pointers.keys());
   const summary = emptySummary();
   for (const { entries } of turns) for (const entry of entries) summarize(summary, entry);
   const steps = [...summary.values()];
-  const base = { step: "", state, steps, frozen, held: none, last: new Map<number, string>(), corrected: false };
-  const snapshot = revived(base, state.nextId, setUp);
+  const none: ReadonlySet<number> = new Set();
+  const last = new Map<number, string>();
+  const base = { step: "", state, steps, frozen, renewed: frozen, held: none, last, corrected: false };
+  const snapshot = revived(base, state.nextId, (pointer) => setUp(pointer, true));
   const pointers = new Map([...snapshot.pointers.values()].map((pointer) => [pointer.id, withoutUndo(pointer)]));
   return [
     {

@@ -232,7 +232,17 @@ function baseOf(
   const frozen = new Set([...unwound.frozen].map(renamed));
   const targets = cuts.flatMap((cut) => (cut.runs ? [renamed(cut.reopens ?? cut.pointer)] : []));
   const { steps, last, corrected } = unwound;
-  return { step, state, steps, frozen, held: new Set(held.map(renamed)), targets, last, corrected };
+  return {
+    step,
+    state,
+    steps,
+    frozen,
+    renewed: new Set([...renewed].map(renamed)),
+    held: new Set(held.map(renamed)),
+    targets,
+    last,
+    corrected,
+  };
 }
 
 /** A container as it stood before it opened its branches: only those that it opened at once are there. */
