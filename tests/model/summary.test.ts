@@ -98,7 +98,9 @@ function note(newest: Map<string, number>, entry: Entry): void {
   else if (entry.kind.startsWith("step-") && "pointer" in entry && "step" in entry)
     newest.set(entry.step, entry.pointer);
   else if (
-    /^(?:scope-opened|saga-restarted|timer-set|event-awaited|wait-timed-out|child-)/u.test(entry.kind) &&
+    /^(?:scope-opened|saga-restarted|timer-set|event-awaited|wait-timed-out|child-started|child-awaited)/u.test(
+      entry.kind,
+    ) &&
     "step" in entry
   )
     newest.set(entry.step, "pointer" in entry ? entry.pointer : -1);
