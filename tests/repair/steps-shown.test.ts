@@ -49,7 +49,7 @@ describe.each(stores)("the steps of a workflow that went back, on $name", (store
       all: "running",
       body: "running at 2",
       nap: "sleeping",
-      go: "waiting at 2",
+      go: "waiting",
       quick: "completed",
       after: "pending",
     });
@@ -148,7 +148,7 @@ describe.each(stores)("the steps of a workflow that went back, on $name", (store
       choice: "completed",
       inner: "completed",
       other: "skipped",
-      go: "waiting at 2",
+      go: "waiting",
     });
   });
 
