@@ -49,7 +49,7 @@ describe.each(stores)("the steps of a workflow that went back, on $name", (store
       all: "running",
       body: "running at 2",
       nap: "sleeping",
-      go: "waiting",
+      go: "waiting at 2",
       quick: "completed",
       after: "pending",
     });

@@ -1,6 +1,4 @@
 import { fork } from "node:child_process";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Failure, Progress, WorkOrder } from "./worker.ts";
 
@@ -34,8 +32,6 @@ const execArgv = [
   "--max-semi-space-size=64",
   "--single-threaded-gc",
 ];
-/** What the process before has compiled. To compile the sources anew takes as long as fifty schedules. */
-const compiled = join(tmpdir(), "wfe-compile-cache");
 
 /** Runs schedules of consecutive seeds in processes of their own. Each process takes every seed of its own stretch. */
 export async function runSchedules(options: RunOptions): Promise<Totals> {
@@ -74,7 +70,6 @@ function runWorker(order: WorkOrder, onProgress: (progress: Progress) => void): 
   const script = fileURLToPath(new URL("./worker.ts", import.meta.url));
   const worker = fork(script, [JSON.stringify(order)], {
     execArgv,
-    env: { ...process.env, NODE_COMPILE_CACHE: compiled },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   let errors = "";

@@ -33,7 +33,6 @@ interface Call {
   readonly reject: (error: Error) => void;
 }
 
-const compileCache = fileURLToPath(new URL("../../../node_modules/.cache/wfe-children", import.meta.url));
 const living = new Set<ChildProcess>();
 
 // A test run that ends in the middle of a test must not leave processes behind.
@@ -63,8 +62,6 @@ export class Child implements AsyncDisposable {
   private constructor(script: URL, options: unknown) {
     this.#process = fork(fileURLToPath(script), [JSON.stringify(options ?? null)], {
       execArgv: ["--conditions=wfe-source"],
-      // Most of what a process costs here is to read the sources: the next one finds them read.
-      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       serialization: "advanced",
     });
