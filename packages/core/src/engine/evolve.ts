@@ -1,26 +1,21 @@
-import { applyPatch, copy, type StoredPatch } from "../codec/index.ts";
 import { CorruptedRecordError, WfeError } from "../errors.ts";
-import { Draft, furthest, sagaAround } from "./draft.ts";
-import type { Entry, NodeEnd, OpenBranch } from "./entries.ts";
+import { Draft, furthest } from "./draft.ts";
+import type { Entry } from "./entries.ts";
+import type { Address } from "./evolve/address.ts";
+import { forgetInputs, importInto, renameSteps, setItem } from "./evolve/by-hand.ts";
+import { endNode, handStragglersOn, patchData } from "./evolve/node-end.ts";
+import { endBranch, idle, newPointer, open, openBranches, resetStreaks } from "./evolve/opening.ts";
+import { possiblyAttempted, takeOver } from "./evolve/takeover.ts";
 import {
   emptyScope,
-  resultChunk,
   rootBranch,
   rootLine,
   rootPointer,
   streamKey,
   type Pointer,
-  type UndoRecord,
   type UndoRef,
-  type UndoWalk,
   type WorkflowState,
 } from "./state.ts";
-
-/** Where an entry stands in the journal. */
-export interface Address {
-  readonly seq: number;
-  readonly index: number;
-}
 
 /** The state before the first turn. */
 export function initialState(): WorkflowState {
@@ -376,226 +371,6 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
   }
 }
 
-/** What a pointer loses when its body ends, pauses or is set up anew. */
-const idle = { dueAt: null, wait: null, begun: false, crashed: false, ending: null } as const;
-
-/** A pointer as it is opened. */
-export function newPointer(id: number, branch: number, step: string, kind: Pointer["kind"], seq: number): Pointer {
-  return {
-    id,
-    branch,
-    step,
-    kind,
-    status: "ready",
-    openedSeq: seq,
-    attempt: 1,
-    retries: 0,
-    begun: false,
-    crashed: false,
-    dueAt: null,
-    hasInput: false,
-    input: undefined,
-    persisted: undefined,
-    event: null,
-    wait: null,
-    scope: null,
-    child: null,
-    ending: null,
-    openBranches: 0,
-  };
-}
-
-/** Opens a pointer on a branch; one that is there already (opened again after a retry) keeps its attempts. */
-function open(
-  draft: Draft,
-  id: number,
-  branch: number,
-  step: string,
-  kind: Pointer["kind"],
-  address: Address,
-  change: Partial<Pointer>,
-): void {
-  const before = draft.pointers.get(id);
-  const pointer = Object.assign(newPointer(id, branch, step, kind, address.seq), change);
-  if (before !== undefined)
-    Object.assign(pointer, { attempt: before.attempt, retries: before.retries, openBranches: before.openBranches });
-  draft.setPointer(pointer);
-  draft.nextId = Math.max(draft.nextId, id + 1);
-  // The outcome of the node before was asked for by now, or is not: what comes may give none.
-  draft.changeBranch(branch, { at: id, last: undefined });
-}
-
-function openBranches(draft: Draft, owner: number, branches: readonly OpenBranch[]): void {
-  if (branches.length === 0) return;
-  const outer = draft.lines.get(draft.lineOf(owner));
-  let { next, started } = draft.pointers.get(owner)?.scope ?? emptyScope;
-  const vertices: string[] = [];
-  for (const branch of branches) {
-    if (branch.line !== undefined) draft.setLine({ id: branch.line, cursors: outer?.cursors ?? {} });
-    draft.setBranch({
-      id: branch.branch,
-      owner,
-      ownerStep: branch.ownerStep,
-      slot: branch.slot,
-      line: branch.line ?? outer?.id ?? rootLine,
-      index: branch.index ?? null,
-      local: branch.local ?? null,
-      last: undefined,
-      stopping: false,
-      at: null,
-      undoing: branch.undoing ?? null,
-    });
-    draft.nextId = Math.max(draft.nextId, branch.branch + 1, (branch.line ?? 0) + 1);
-    if (branch.index !== undefined) next = Math.max(next, branch.index + 1);
-    if (branch.slot.startsWith("vertex:")) vertices.push(branch.slot.slice("vertex:".length));
-  }
-  if (vertices.length > 0) started = [...started, ...vertices];
-  const pointer = draft.pointers.get(owner);
-  if (pointer !== undefined) {
-    draft.setPointer({
-      ...pointer,
-      openBranches: pointer.openBranches + branches.length,
-      ...(pointer.scope === null ? {} : { scope: { ...pointer.scope, next, started } }),
-    });
-  }
-}
-
-function endBranch(draft: Draft, entry: Extract<Entry, { kind: "branch-ended" }>): void {
-  const index = draft.branches.get(entry.branch)?.index ?? 0;
-  draft.removeBranch(entry.branch);
-  const scope = draft.pointers.get(entry.pointer)?.scope;
-  if (scope == null) return;
-  draft.changeScope(entry.pointer, {
-    ...(scope.results === null || entry.error !== undefined
-      ? {}
-      : { results: withResult(scope.results, index, entry.output) }),
-    ...(entry.error === undefined || scope.error !== null ? {} : { error: entry.error }),
-    ...(entry.vertex === undefined || entry.error !== undefined ? {} : { done: [...scope.done, entry.vertex] }),
-  });
-}
-
-function withResult(
-  results: readonly (readonly unknown[])[],
-  index: number,
-  output: unknown,
-): readonly (readonly unknown[])[] {
-  const chunk = Math.floor(index / resultChunk);
-  const chunks = results.slice();
-  while (chunks.length <= chunk) chunks.push([]);
-  const changed = (chunks[chunk] ?? []).slice();
-  const at = index % resultChunk;
-  while (changed.length < at) changed.push(undefined);
-  changed[at] = output;
-  chunks[chunk] = changed;
-  return chunks;
-}
-
-/** What was stopped in a saga that has ended without undoing is waited for by the saga around it. */
-function handStragglersOn(draft: Draft, pointer: number): void {
-  for (const straggler of draft.stragglers.values())
-    if (straggler.saga === pointer) draft.setStraggler({ ...straggler, saga: sagaAround(draft, pointer) });
-}
-
-function endNode(draft: Draft, entry: NodeEnd, output: unknown, address: Address): void {
-  const pointer = draft.pointers.get(entry.pointer);
-  if (entry.straggler !== undefined)
-    draft.setStraggler({ pointer: entry.pointer, ...entry.straggler, ended: false, output: undefined });
-  if (entry.undo !== undefined)
-    draft.changeScope(entry.undo.saga, { undo: { seq: address.seq, index: address.index } });
-  if (entry.as !== undefined) patchData(draft, entry.local, [{ key: entry.as, value: output }]);
-  if (entry.patch !== undefined) patchData(draft, entry.local, entry.patch);
-  if (pointer === undefined) return;
-  if (entry.keep === true) draft.changeBranch(pointer.branch, { last: output });
-  if (entry.ending === undefined) draft.removePointer(entry.pointer);
-  else {
-    // Its hooks come after the join, so they read on from the furthest.
-    draft.mergeCursors(draft.lineOf(entry.pointer), pointer.scope?.joined ?? {});
-    draft.changePointer(entry.pointer, { ...idle, status: "hook", ending: entry.ending });
-  }
-}
-
-function patchData(draft: Draft, local: number | undefined, patch: StoredPatch): void {
-  if (local === undefined) {
-    draft.data = applyPatch(draft.data, patch);
-    return;
-  }
-  const branch = draft.branches.get(local);
-  if (branch !== undefined) draft.setBranch({ ...branch, local: applyPatch(branch.local ?? {}, patch) });
-}
-
-/** Numbers of events and of calls are those of another store, and so are children. */
-function importInto(draft: Draft, { identity, importedAt }: Extract<Entry, { kind: "workflow-imported" }>): void {
-  draft.identity = identity;
-  // Its inbox here is empty, and begins to count anew.
-  draft.inboxRead = 0;
-  // Its row here is as old as the import: it cannot have ended before, and retention counts from now.
-  if (draft.completedAt !== null) draft.completedAt = importedAt;
-  for (const { id } of draft.lines.values()) draft.setLine({ id, cursors: {} });
-  for (const { id, wait, child, status, scope } of draft.pointers.values()) {
-    if (scope !== null) draft.changeScope(id, { joined: {} });
-    if (wait !== null) {
-      const streams = wait.streams.map((stream) => ({ ...stream, since: importedAt }));
-      draft.changePointer(id, { wait: { ...wait, streams } });
-    }
-    if (child !== null && status === "waiting") draft.changePointer(id, { status: "held" });
-  }
-  if (draft.phase === "active")
-    Object.assign(draft, { phase: "suspended", reason: "imported: resume it when the original is gone", error: null });
-}
-
-/** What is held waits for a correction: when it goes on, its input is made of the data as it is then. */
-function forgetInputs(draft: Draft): void {
-  for (const { id, status, hasInput } of draft.pointers.values())
-    if (status === "held" && hasInput) draft.changePointer(id, { hasInput: false, input: undefined });
-}
-
-function setItem(draft: Draft, { step, scope: meant, index, item }: Extract<Entry, { kind: "item-set" }>): void {
-  for (const { id, kind, scope, step: own } of draft.pointers.values()) {
-    if (kind !== "for-each" || own !== step || scope === null || index >= scope.items.length) continue;
-    if (meant !== undefined && meant !== id) continue;
-    const items = copy(scope.items.with(index, item), { maxBytes: Number.MAX_SAFE_INTEGER, maxDepth: 500 });
-    draft.changeScope(id, { items: items as readonly unknown[] });
-  }
-}
-
-/** What stands at a step stands at it under its new id. */
-function renameSteps(draft: Draft, steps: Readonly<Record<string, string>>): void {
-  const renamed = (step: string): string => (Object.hasOwn(steps, step) ? (steps[step] ?? step) : step);
-  const before = Object.entries(draft.identity.renamed ?? {}).map(([old, now]) => [old, renamed(now)] as const);
-  draft.identity = { ...draft.identity, renamed: { ...Object.fromEntries(before), ...steps } };
-  for (const { id, step, scope } of draft.pointers.values()) {
-    if (renamed(step) !== step) draft.changePointer(id, { step: renamed(step) });
-    if (scope !== null && scope.started.length > 0)
-      draft.changeScope(id, { started: scope.started.map(renamed), done: scope.done.map(renamed) });
-    if (scope?.walk != null) draft.changeScope(id, { walk: renamedWalk(scope.walk, renamed) });
-  }
-  for (const { id, ownerStep, slot, undoing } of draft.branches.values()) {
-    draft.changeBranch(id, {
-      ownerStep: ownerStep === null ? null : renamed(ownerStep),
-      slot: slot.startsWith("vertex:") ? `vertex:${renamed(slot.slice("vertex:".length))}` : slot,
-      undoing: undoing === null ? null : { ...undoing, step: renamed(undoing.step) },
-    });
-  }
-}
-
-/** What is being undone is known by its new id too: it may fail and be repeated. */
-function renamedWalk({ next, stack, current }: UndoWalk, renamed: (step: string) => string): UndoWalk {
-  const record = (one: UndoRecord | null): UndoRecord | null =>
-    one === null ? null : { ...one, step: renamed(one.step) };
-  return { next, stack: stack.map(({ resume, own }) => ({ resume, own: record(own) })), current: record(current) };
-}
-
-/** A wait or timer: the loops around it are not running away. */
-function resetStreaks(draft: Draft, branchId: number | undefined): void {
-  for (let branch = draft.branches.get(branchId ?? -1); branch !== undefined;) {
-    const owner = draft.pointers.get(branch.owner);
-    if (owner === undefined) return;
-    if ((owner.kind === "while" || owner.kind === "do-while") && (owner.scope?.streak ?? 0) > 0)
-      draft.changeScope(owner.id, { streak: 0 });
-    branch = draft.branches.get(owner.branch);
-  }
-}
-
 function end(draft: Draft, change: Pick<WorkflowState, "phase" | "error" | "reason" | "completedAt">): void {
   const rootCursors = furthest(draft.lines.get(rootLine)?.cursors ?? {}, {});
   Object.assign(draft, change, {
@@ -605,37 +380,6 @@ function end(draft: Draft, change: Pick<WorkflowState, "phase" | "error" | "reas
     stragglers: new Map(),
     stuckUndo: null,
   });
-}
-
-/** The host died. A take-over counts only where nothing was committed since the one before. */
-function takeOver(draft: Draft, seq: number): void {
-  const before = draft.takeover;
-  draft.takeover =
-    before.seq === seq - 1
-      ? {
-          seq,
-          count: before.count + (before.alone || before.count < 2 ? 1 : 0),
-          alone: false,
-          loneDeaths: before.loneDeaths + (before.alone ? 1 : 0),
-        }
-      : { seq, count: 1, alone: false, loneDeaths: 0 };
-  if (draft.phase !== "active" && draft.phase !== "suspended") return;
-  // Where it is suspended, only what had begun before may have been running.
-  const possibly = [...draft.pointers.values()].filter(({ begun }) => begun || draft.phase === "active");
-  possiblyAttempted(
-    draft,
-    possibly.map(({ id }) => id),
-  );
-}
-
-/** Bodies of these pointers may have run: the next attempt has a higher number. Where `onCrash` has a say, it judges this one. */
-function possiblyAttempted(draft: Draft, pointers: readonly number[]): void {
-  for (const id of pointers) {
-    const pointer = draft.pointers.get(id);
-    if (pointer?.status !== "ready" || pointer.kind !== "step") continue;
-    const { attempt, begun } = pointer;
-    draft.setPointer({ ...pointer, attempt: begun ? attempt : attempt + 1, crashed: begun, begun: false });
-  }
 }
 
 /** What is to be passed over in a saga that is entered too. */

@@ -4,7 +4,7 @@ import { isStepResult } from "../definition/execution-result.ts";
 import type { DefinitionNode } from "../definition/nodes.ts";
 import { usesCancelWhen } from "./cancel-when.ts";
 import type { Decision, Effects } from "./decision.ts";
-import { newPointer } from "./evolve.ts";
+import { newPointer } from "./evolve/opening.ts";
 import type { Input } from "./inputs.ts";
 import { keepsOutput } from "./outputs.ts";
 import type { Branch, WorkflowState } from "./state.ts";

@@ -3,7 +3,7 @@ export { defaultLimits } from "./decision.ts";
 export type { ChildStart, ChildStop, DecideContext, Decision, Effects, EngineLimits } from "./decision.ts";
 export type { Entry, EntryKind } from "./entries.ts";
 export { evolve, evolveTurn, initialState } from "./evolve.ts";
-export type { Address } from "./evolve.ts";
+export type { Address } from "./evolve/address.ts";
 export type { Delivery, Input, RetryBase, StreamInput } from "./inputs.ts";
 export { forkState } from "./repair.ts";
 export { findRetryBase } from "./retry-base.ts";

@@ -1,6 +1,7 @@
 import { Draft } from "./draft.ts";
 import type { Entry, NodeEnd, OpenBranch } from "./entries.ts";
-import { applyEntry, initialState, type Address } from "./evolve.ts";
+import { applyEntry, initialState } from "./evolve.ts";
+import type { Address } from "./evolve/address.ts";
 import { isOpening, pointersAround, type Position, type ReadTurn } from "./failures.ts";
 import type { Withheld } from "./graph-dependents.ts";
 import { streamKey, type Pointer, type UndoRef, type WorkflowState } from "./state.ts";
