@@ -173,6 +173,7 @@ export type NodeEnding =
       readonly kind: "failed";
       readonly failure: Failure;
       readonly behavior: "fail" | "terminate" | "compensate" | "ignore";
+      readonly stillRuns?: boolean;
     }
   | { readonly kind: "stopped"; readonly stop: Stop };
 

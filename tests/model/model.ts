@@ -432,8 +432,7 @@ export class Model {
       const forGood = failed.does === "fail for good";
       const behavior = forGood ? "fail" : (retry?.then ?? (onError as Exclude<typeof onError, object>));
       if ((behavior === "suspend" || failed.does === "suspend") && !stopping) {
-        this.phase = "suspended";
-        this.error = failure;
+        if (!this.#final) Object.assign(this, { phase: "suspended", error: failure });
         over = yield { kind: "held", frame };
         if (over === undefined) continue;
       }
@@ -442,11 +441,11 @@ export class Model {
         const error = over?.message ?? failure.message;
         const record = node.kind === "saga" ? undefined : this.#record(frame, { error });
         if (failed.stillRuns && over === undefined && env.inUndoing !== true)
-          this.#straggles(frame, this.now + 30_000, record);
+          this.#straggles(frame, env.saga, this.now + 30_000, record);
       }
       if (node.kind === "saga" && (final === "ignore" || final === "compensate"))
         this.#put(frame, { ok: false, error: new Error(failure.message) });
-      return { kind: "failed", failure: over ?? failure, behavior: final };
+      return { kind: "failed", failure: over ?? failure, behavior: final, stillRuns: failed.stillRuns };
     }
   }
 
@@ -454,7 +453,7 @@ export class Model {
     const { node } = frame;
     let ending = before;
     if (ending.kind === "failed" && ending.behavior === "compensate" && node.kind !== "saga") {
-      const undoing = { error: ending.failure.message };
+      const undoing = yield* this.#afterItsBody(frame, ending);
       const failure = yield* this.#hook(frame, node.compensation, `!undo(${node.id})`, undoing);
       if (failure !== null) ending = { kind: "failed", failure, behavior: "fail" };
     }
@@ -700,6 +699,8 @@ export class Model {
       const own = node.compensation === undefined ? [] : [this.#recordOf(frame, { error: thrown.failure.message })];
       yield* this.#undo({ ...frame.env, path: frame.path, depth: frame.depth + 1, saga }, saga, own);
       frame.saga = null;
+      // What is still at it is waited for around it.
+      for (const one of this.#stragglers) if (one.saga === saga) one.saga = frame.env.saga;
       if (saga.failed === true) throw new Failed(thrown.failure, "fail for good");
       throw thrown;
     }
@@ -783,7 +784,6 @@ export class Model {
       if (record === undefined) break;
       yield* this.#undoOne(env, record);
     }
-    this.#stragglers = this.#stragglers.filter((one) => one.saga !== saga);
   }
 
   /** Whether what was stopped in a saga is still at it. With nothing to undo, only children are waited for. */
@@ -850,14 +850,24 @@ export class Model {
     const child = wait?.kind === "workflow" && wait.since < this.#turn;
     if (child) this.stoppedChildren.push(frame.path);
     if (!body && !child) return;
-    this.#straggles(frame, body ? this.now + 30_000 : null, record);
+    this.#straggles(frame, env.saga, body ? this.now + 30_000 : null, record);
   }
 
   /** Its body, or its child, is still at it. */
-  #straggles({ path, env }: Frame, until: number | null, record: Undoable | undefined): void {
-    const straggler: Straggler = { path, saga: env.saga, until, ended: false, returned: false, output: undefined };
+  #straggles({ path }: Frame, saga: Saga, until: number | null, record: Undoable | undefined): Straggler {
+    const straggler: Straggler = { path, saga, until, ended: false, returned: false, output: undefined };
     this.#stragglers.push(straggler);
     if (record !== undefined) record.straggler = straggler;
+    return straggler;
+  }
+
+  /** Its own compensation waits for its body. Gives what that knows then. */
+  *#afterItsBody(frame: Frame, { failure, stillRuns }: NodeEnding & { kind: "failed" }): Line$<BodyView["undoing"]> {
+    if (stillRuns !== true || frame.node.compensation === undefined) return { error: failure.message };
+    const saga: Saga = { log: [] };
+    const straggler = this.#straggles(frame, saga, this.now + 30_000, undefined);
+    while (!straggler.ended) yield { kind: "stragglers", task: frame.env.task, saga };
+    return straggler.returned ? { output: straggler.output } : { error: failure.message };
   }
 
   #stragglerEnded(straggler: Straggler, returned: boolean, output: unknown): void {

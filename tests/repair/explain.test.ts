@@ -53,7 +53,7 @@ const waits: Readonly<Record<string, { definition: WorkflowDefinition<any, any>;
         ),
       )
       .build("w", 1),
-    says: ["`slow`: what was stopped to end, before undoing goes on"],
+    says: ["`slow`: what goes on though its time is over to end, before undoing goes on"],
     can: ["suspendWorkflow", "terminateWorkflow"],
   },
   "a body that runs": {

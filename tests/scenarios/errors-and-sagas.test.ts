@@ -398,11 +398,57 @@ describe.each(stores)("time-outs of steps on $name", (store) => {
     const host = await world.start([charging]);
     const handle = await host.startWorkflow(charging, {});
     await world.clock.advance("20s");
-    expect((await host.explain(handle.id)).text).toContain("`charge`: what was stopped to end, before undoing goes on");
+    expect((await host.explain(handle.id)).text).toContain(
+      "`charge`: what goes on though its time is over to end, before undoing goes on",
+    );
     late.resolve("receipt");
     expect(await world.ended(handle)).toMatchObject({ status: "failed", error: { code: "STEP_TIMEOUT" } });
     expect(undone).toEqual(["receipt"]);
     expect(ran).toEqual(["before", "undo before"]);
+  });
+
+  it.each(["fail", "compensate"] as const)(
+    "knows what a late body gave that ends as soon as it is told to (%s)",
+    async (behavior) => {
+      await using world = new World(store);
+      const undone: unknown[] = [];
+      const obedient = workflow()
+        .then(
+          async (_, ctx) =>
+            new Promise<string>((resolve) => ctx.signal.addEventListener("abort", () => resolve("receipt"))),
+        )
+        .id("charge")
+        .timeout("10s")
+        .onError(behavior)
+        .compensateWith((_, ctx) => void undone.push(ctx.undoing.output ?? ctx.undoing.error))
+        .build("obedient", 1);
+      const before = world.clock.now();
+      const { status, completedAt } = await outcomeOf(world, obedient);
+      expect(status).toBe(behavior === "fail" ? "failed" : "completed");
+      expect(undone).toEqual(["receipt"]);
+      expect(completedAt).toBe(before + 10_000);
+    },
+  );
+
+  it("compensates a late step, and what was done before a saga with one, when its body has ended", async () => {
+    const late = async (): Promise<never> => new Promise<never>(() => {});
+    for (const inner of ["compensated", "in a saga"] as const) {
+      await using world = new World(store);
+      const undone: number[] = [];
+      const undo = (): void => void undone.push(world.clock.now());
+      const definition =
+        inner === "compensated"
+          ? workflow().then(late).id("late").timeout("10s").onError("compensate").compensateWith(undo).build("w", 1)
+          : workflow()
+              .then(() => 1)
+              .id("before")
+              .compensateWith(undo)
+              .saga((s) => s.then(late).id("late").timeout("10s"))
+              .build("w", 1);
+      const before = world.clock.now();
+      await outcomeOf(world, definition);
+      expect(undone).toEqual([before + 40_000]);
+    }
   });
 
   it("does not wait for a late body longer than its grace", async () => {

@@ -183,6 +183,28 @@ describe.each(stores)("child workflows on $name", (store) => {
     expect(ran).toEqual(["a", "undo a"]);
   });
 
+  it("that fail while an undoing beside them has failed for good do not make that forgotten", async () => {
+    await using world = new World(store);
+    const { step, failing, ran } = recorder();
+    const child = workflow().delay("1h").then(failing("child")).build("child", 1);
+    const parent = workflow()
+      .parallel((p) =>
+        p
+          .branch((b) => b.runWorkflow(child).onError("suspend"))
+          .branch((b) => b.saga((s) => s.then(step("done")).compensateWith(failing("undo", 1)).then(failing("bad")))),
+      )
+      .build("parent", 1);
+    const host = await world.start([parent, child]);
+    const handle = await host.startWorkflow(parent, {});
+    await world.clock.advance("1m");
+    expect(await handle.get()).toMatchObject({ status: "failed", error: { code: "COMPENSATION_FAILED" } });
+    await world.clock.advance("2h");
+    expect(await handle.get()).toMatchObject({ status: "failed", error: { code: "COMPENSATION_FAILED" } });
+    await (await host.retryWorkflow(handle.id)).applied();
+    expect(await world.ended(handle)).toMatchObject({ status: "failed", error: { stepId: "bad" } });
+    expect(ran).toEqual(["done", "bad", "undo", "child", "undo"]);
+  });
+
   describe("whose time is up", () => {
     /** Undoing it takes ten minutes. */
     const slow = (step: Recorder["step"]) =>
@@ -238,20 +260,32 @@ describe.each(stores)("child workflows on $name", (store) => {
       expect(ran).toEqual(["booked", "undo booked", "after"]);
     });
 
-    it("are waited for once more where their parent is retried, for as long again", async () => {
-      await using world = new World(store);
-      const { step, ran } = recorder();
-      const child = workflow().then(step("begun")).waitFor("go", "").build("child", 1);
-      const parent = workflow().runWorkflow(child).timeout("1h").then(step("after")).build("parent", 1);
-      const host = await world.start([parent, child]);
-      const handle = await host.startWorkflow(parent, {});
-      expect(await world.ended(handle)).toMatchObject({ status: "failed" });
-      await host.retryWorkflow(handle.id);
-      await world.clock.advance("59m");
-      await host.publishEvent("go", "", null);
-      expect(await world.ended(handle)).toMatchObject({ status: "completed" });
-      expect(ran).toEqual(["begun", "after"]);
-    });
+    it.each(["fail", "suspend"] as const)(
+      "are waited for once more where their parent is retried, for as long again (%s)",
+      async (behavior) => {
+        await using world = new World(store);
+        const { step, ran } = recorder();
+        const child = workflow().then(step("begun")).waitFor("go", "").build("child", 1);
+        const parent = workflow()
+          .runWorkflow(child)
+          .timeout("1h")
+          .onError(behavior)
+          .then(step("after"))
+          .build("parent", 1);
+        const host = await world.start([parent, child]);
+        const handle = await host.startWorkflow(parent, {});
+        await world.clock.advance("61m");
+        expect((await handle.get())?.status).toBe(behavior === "fail" ? "failed" : "suspended");
+        await (await host.retryWorkflow(handle.id)).applied();
+        await world.clock.advance("59m");
+        expect((await host.explain(handle.id)).text).toContain(
+          `until ${new Date(world.clock.now() + 60_000).toISOString()}`,
+        );
+        await host.publishEvent("go", "", null);
+        expect(await world.ended(handle)).toMatchObject({ status: "completed" });
+        expect(ran).toEqual(["begun", "after"]);
+      },
+    );
   });
 
   it("are undone by a compensation of the parent's step, and stopped with compensation while they run", async () => {

@@ -1,5 +1,6 @@
 import { copy, diffPatch, sizeOf } from "../codec/index.ts";
 import { WfeError } from "../errors.ts";
+import { deadline } from "./deadline.ts";
 import { completeNode, failNode, openNode } from "./flow.ts";
 import { indexesAround, isInItem, pointersAround } from "./failures.ts";
 import type { Delivery, Input, RetryBase } from "./inputs.ts";
@@ -251,9 +252,15 @@ function childRetried(
     return;
   }
   if (pointer.status === "waiting") return;
-  turn.emit({ kind: "child-awaited", pointer: pointer.id, step: pointer.step, childId: delivery.childId, ...actor });
+  awaitAgain(turn, pointer, delivery.childId, actor);
   // What suspended it is being mended. Where other steps are held, they wait on.
   if (turn.draft.phase === "suspended" && !hasHeld(turn.draft)) turn.emit({ kind: "workflow-resumed", ...actor });
+}
+
+/** Its time-out begins again. */
+function awaitAgain(turn: Turn, pointer: Pointer, childId: string, actor: { readonly actor?: string }): void {
+  const { id, step } = pointer;
+  turn.emit({ kind: "child-awaited", pointer: id, step, childId, ...deadline(turn, turn.node(pointer)), ...actor });
 }
 
 /** The parent waits for a child that had ended, and it has nothing more to do: it tells its end again. */
@@ -315,7 +322,7 @@ export function resumeHeld(
     if (pointer.child === null || !children.includes(pointer.child.id)) again(turn, pointer);
     else {
       const childId = pointer.child.id;
-      turn.emit({ kind: "child-awaited", pointer: id, step: pointer.step, childId, ...actor });
+      awaitAgain(turn, pointer, childId, actor);
       turn.retryChild({ childId, ...actor });
     }
   }

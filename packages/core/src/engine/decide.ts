@@ -6,6 +6,7 @@ import { decideNextStep } from "./fast-lane.ts";
 import type { DecideContext, Decision } from "./decision.ts";
 import { advance, failNode, openNode } from "./flow.ts";
 import type { Input } from "./inputs.ts";
+import { startFirstHook } from "./hooks.ts";
 import { childStragglerEnded, deliverStraggler } from "./stragglers.ts";
 import { handlerOf } from "./kinds/handlers.ts";
 import { resumeLoop } from "./kinds/loop.ts";
@@ -23,7 +24,7 @@ import { isFinal, isPoison } from "./work.ts";
  * decision, and the state given is left as it is.
  *
  * What went well is decided before what went wrong, so that a result that came in the same turn as a failure is on record and
- * not stopped.
+ * not stopped; and how bodies ended whose attempt was over after what ended it.
  */
 export function decide(
   definition: WorkflowDefinition,
@@ -36,19 +37,17 @@ export function decide(
   if (quick !== undefined) return quick;
   const turn = new Turn(definition, state, context);
   const failed = inputs.length > 1 && inputs.some((input) => input.kind === "attempt-threw");
-  const ordered = failed
-    ? [
-        ...inputs.filter((input) => input.kind !== "attempt-threw"),
-        ...inputs.filter((input) => input.kind === "attempt-threw"),
-      ]
-    : inputs;
-  for (const input of ordered) {
+  for (const input of failed ? inputs.toSorted((one, other) => rankOf(one) - rankOf(other)) : inputs) {
     decideInput(turn, input);
     turn.drain();
   }
   cancelWhereAsked(turn);
   suspendWhereOnlyHeld(turn);
   return turn.decision();
+}
+
+function rankOf({ kind }: Input): number {
+  return kind === "attempt-threw" ? 1 : kind === "straggler-ended" ? 2 : 0;
 }
 
 function decideInput(turn: Turn, input: Input): void {
@@ -154,6 +153,7 @@ function goOn(turn: Turn): void {
     else if (pointer.status === "ready" && pointer.kind !== "step")
       openNode(turn, id, pointer.branch, turn.node(pointer));
     else if (pointer.status === "undoing") stepUndo(turn, id);
+    else startFirstHook(turn, id);
     turn.drain();
   }
 }

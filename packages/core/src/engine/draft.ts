@@ -133,10 +133,8 @@ export class Draft implements Mutable<WorkflowState> {
     const line = this.lineOf(id);
     const joined = this.pointers.get(id)?.scope?.joined;
     if (joined !== undefined) this.mergeCursors(line, joined);
-    if (pointer.kind === "saga") {
-      for (const straggler of this.stragglers.values())
-        if (straggler.saga === id) this.deleteStraggler(straggler.pointer);
-    }
+    for (const straggler of this.stragglers.values())
+      if (straggler.saga === id) this.deleteStraggler(straggler.pointer);
     this.setPointer(pointer);
     this.pointers.delete(id);
     if (this.branches.get(pointer.branch)?.at === id) this.changeBranch(pointer.branch, { at: null });

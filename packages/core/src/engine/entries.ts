@@ -320,6 +320,7 @@ export type Entry =
       readonly pointer: number;
       readonly step: string;
       readonly childId: string;
+      readonly deadlineAt?: number;
       readonly actor?: string;
     }
   /** Given an output by hand in place of running. */

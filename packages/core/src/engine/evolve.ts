@@ -246,7 +246,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
     case "straggler-ended": {
       const straggler = draft.stragglers.get(entry.pointer);
       if (straggler === undefined) return;
-      return entry.returned
+      return entry.returned && straggler.undone !== true
         ? draft.setStraggler({ ...straggler, ended: true, output: entry.output })
         : draft.deleteStraggler(entry.pointer);
     }
@@ -302,8 +302,7 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       draft.changeScope(entry.pointer, { failed: true });
       return openBranches(draft, entry.pointer, [entry.open]);
     case "undo-ended":
-      for (const straggler of draft.stragglers.values())
-        if (straggler.saga === entry.pointer) draft.deleteStraggler(straggler.pointer);
+      handStragglersOn(draft, entry.pointer, { undone: true });
       draft.changePointer(entry.pointer, { status: "hook" });
       return draft.changeScope(entry.pointer, { walk: null, undo: null });
     case "saga-restarted":
@@ -352,7 +351,12 @@ export function applyEntry(draft: Draft, entry: Entry, address: Address): void {
       forgetInputs(draft);
       return setItem(draft, entry);
     case "child-awaited":
-      return draft.changePointer(entry.pointer, { ...idle, status: "waiting", child: { id: entry.childId } });
+      return draft.changePointer(entry.pointer, {
+        ...idle,
+        status: "waiting",
+        child: { id: entry.childId },
+        dueAt: entry.deadlineAt ?? null,
+      });
     case "workflow-migrated":
       draft.identity = { ...draft.identity, version: entry.version, definitionHash: entry.definitionHash };
       if (entry.steps !== undefined) renameSteps(draft, entry.steps);

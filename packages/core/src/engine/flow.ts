@@ -13,6 +13,7 @@ import { finalize, settleRoot, terminateWorkflow } from "./root.ts";
 import { rootPointer, type Branch, type Ending, type Pointer } from "./state.ts";
 import { reviveError, storeError, type StoredError } from "./stored-error.ts";
 import type { Turn } from "./turn.ts";
+import { isFinal } from "./work.ts";
 import { bodyGraceMs, isUndoing, settleSaga, stoppedError, undoOf, undoStepDone } from "./undo.ts";
 
 /** How a branch ended. */
@@ -171,13 +172,17 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
   if (behavior === "suspend" && !stopping) {
     leave(turn, pointer);
     turn.emit({ kind: "step-held", pointer: id, step: node.id, attempt: pointer.attempt, error });
-    turn.emit({ kind: "workflow-suspended", reason: `step \`${node.id}\` failed: ${error.message}`, error });
+    // Where an undoing has failed for good it stands still already, and has to be retried.
+    if (!isFinal(turn.draft))
+      turn.emit({ kind: "workflow-suspended", reason: `step \`${node.id}\` failed: ${error.message}`, error });
     return;
   }
   const final = behavior === "suspend" ? "fail" : behavior;
   const isSaga = pointer.kind === "saga";
   const undo = final === "fail" && !isSaga ? undoOf(turn, pointer, node, { error }) : undefined;
-  const late = final === "fail" && failure.stillRuns === true && !isUndoing(turn.draft, pointer.branch);
+  const compensates = final === "compensate" && !isSaga && node.compensation !== undefined;
+  const isWaitedFor = compensates || (final === "fail" && !isUndoing(turn.draft, pointer.branch));
+  const late = failure.stillRuns === true && isWaitedFor;
   const ignoredSaga = isSaga && final !== "fail" && final !== "terminate" ? sagaOutput(turn, pointer, node, error) : {};
   finish(turn, pointer, node, { kind: "failed", error, behavior: final }, (rest) => ({
     kind: "step-failed",
@@ -189,7 +194,7 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
     ...ignoredSaga,
     ...(final === "ignore" ? failureOutput(turn, pointer, node, error) : {}),
     ...(undo === undefined ? {} : { undo }),
-    ...(late ? { straggler: stragglingBody(turn, pointer) } : {}),
+    ...(late ? { straggler: stragglingBody(turn, compensates ? id : sagaAround(turn.draft, id)) } : {}),
     ...rest,
   }));
 }
@@ -231,11 +236,12 @@ function finishCancelled(turn: Turn, pointer: Pointer, proceed: boolean): void {
   const undone = pointer.kind === "saga" && (pointer.status === "sleeping" || pointer.status === "held");
   const undo = began && !undone ? undoOf(turn, pointer, node, { error: stoppedError }) : undefined;
   let straggler: NodeEnd["straggler"];
-  if (began && pointer.kind === "step" && pointer.status === "ready") straggler = stragglingBody(turn, pointer);
+  if (began && pointer.kind === "step" && pointer.status === "ready")
+    straggler = stragglingBody(turn, sagaAround(turn.draft, pointer.id));
   if (pointer.child !== null && pointer.status === "waiting") {
     const isThere = turn.stopChild({
       childId: pointer.child.id,
-      compensate: turn.pointer(rootPointer)?.ending?.kind !== "terminated" || compensates(turn),
+      compensate: turn.pointer(rootPointer)?.ending?.kind !== "terminated" || endingCompensates(turn),
       reason: "its parent stopped it",
     });
     if (began && isThere) straggler = { saga: sagaAround(turn.draft, pointer.id), until: null };
@@ -251,11 +257,11 @@ function finishCancelled(turn: Turn, pointer: Pointer, proceed: boolean): void {
 }
 
 /** A body that goes on though its attempt is over: undoing waits for it, but not for ever. */
-function stragglingBody(turn: Turn, { id }: Pointer): NonNullable<NodeEnd["straggler"]> {
-  return { saga: sagaAround(turn.draft, id), until: turn.now + bodyGraceMs };
+function stragglingBody(turn: Turn, saga: number): NonNullable<NodeEnd["straggler"]> {
+  return { saga, until: turn.now + bodyGraceMs };
 }
 
-function compensates(turn: Turn): boolean {
+function endingCompensates(turn: Turn): boolean {
   const ending = turn.pointer(rootPointer)?.ending;
   return ending?.kind === "terminated" && ending.compensate;
 }
@@ -307,7 +313,7 @@ function finish(
   const [first] = hooksOf(node, ending);
   turn.emit(entry(first === undefined ? {} : { ending }));
   if (first === undefined) afterEnd(turn, pointer.branch, node.id, ending);
-  else startHook(turn, pointer.id, first, ending);
+  else if (turn.draft.stragglers.get(pointer.id)?.saga !== pointer.id) startHook(turn, pointer.id, first, ending);
 }
 
 /** What a pointer was waiting for concerns it no longer. */

@@ -34,7 +34,7 @@ export type Input =
       /** It timed out, and has not returned. */
       readonly stillRuns?: boolean;
     }
-  /** A body that had been stopped has ended, one way or the other. */
+  /** A body whose attempt was over has ended, one way or the other. */
   | {
       readonly kind: "straggler-ended";
       readonly pointer: number;

@@ -1,5 +1,5 @@
-import { timeAfter } from "../duration.ts";
 import type { WorkflowDefinition } from "../definition/definition.ts";
+import { deadline } from "./deadline.ts";
 import { furthest } from "./draft.ts";
 import type { Entry, StateSnapshot } from "./entries.ts";
 import { evolveTurn, initialState } from "./evolve.ts";
@@ -30,7 +30,10 @@ export function goBackTo(turn: Turn, base: RetryBase, how: GoingBack): void {
   const { identity, phase } = turn.draft;
   leaveBehind(turn, base);
   const retryable = new Set(how.children);
-  const snapshot = revived(base, turn.draft.nextId, (pointer) => revivedPointer(turn, base, pointer, retryable));
+  const snapshot = revived(base, turn.draft.nextId, (pointer) => {
+    const ready = revivedPointer(turn, base, pointer, retryable);
+    return base.renewed.has(pointer.id) ? asNew(ready) : ready;
+  });
   const { lines } = turn.draft;
   const root = snapshot.lines.get(rootLine);
   const now = lines.get(rootLine);
@@ -97,25 +100,24 @@ function revivedPointer(turn: Turn, base: RetryBase, pointer: Pointer, retryable
   if (base.held.has(id) && (stands || (kind === "step" && (status === "ready" || status === "sleeping"))))
     return { ...pointer, begun: false, crashed: false, status: "held", dueAt: null, wait: null };
   if (kind === "run-workflow" && stands && child !== null && (base.awaits === id || retryable.has(child.id)))
-    return { ...pointer, status: "waiting", child: { id: child.id }, dueAt: deadline(turn, pointer) };
+    return {
+      ...pointer,
+      status: "waiting",
+      child: { id: child.id },
+      dueAt: deadline(turn, turn.node(pointer)).deadlineAt ?? null,
+    };
   if (kind === "saga" && status === "open" && pointer.dueAt !== null)
-    return { ...pointer, dueAt: deadline(turn, pointer) };
-  return setUp(pointer, base.renewed.has(id));
-}
-
-/** A time-out begins again. */
-function deadline(turn: Turn, pointer: Pointer): number | null {
-  const { timeoutMs } = turn.node(pointer);
-  return timeoutMs === undefined ? null : timeAfter(turn.now, timeoutMs);
+    return { ...pointer, dueAt: deadline(turn, turn.node(pointer)).deadlineAt ?? null };
+  return setUp(pointer);
 }
 
 /** A pointer whose body runs as it would, or that is opened again. */
-function setUp(pointer: Pointer, isNew: boolean): Pointer {
+function setUp(pointer: Pointer): Pointer {
   const still = { ...pointer, begun: false, crashed: false };
   const { kind, status } = pointer;
   if (kind === "step" && (status === "ready" || status === "held" || status === "sleeping" || status === "waiting")) {
-    const raised = pointer.attempt + (status === "ready" || status === "held" ? 1 : 0);
-    return { ...still, status: "ready", attempt: isNew ? 1 : raised, retries: 0, dueAt: null, wait: null };
+    const attempt = pointer.attempt + (status === "ready" || status === "held" ? 1 : 0);
+    return { ...still, status: "ready", attempt, retries: 0, dueAt: null, wait: null };
   }
   // The attempt is part of a child's id: the child that ended must not be taken for the new one.
   if (status === "waiting" || status === "held")
@@ -125,11 +127,18 @@ function setUp(pointer: Pointer, isNew: boolean): Pointer {
       wait: null,
       child: null,
       dueAt: null,
-      attempt: isNew ? 1 : pointer.attempt + 1,
+      attempt: pointer.attempt + 1,
       retries: 0,
     };
   const ends = kind === "end" || kind === "fail";
   return ends || hasNotBegun(pointer) ? { ...still, status: "ready" } : still;
+}
+
+/** A new execution: its attempts count from 1, and it does not wait until the one before would have been tried again. */
+function asNew(pointer: Pointer): Pointer {
+  const { kind, status } = pointer;
+  const isBetween = status === "sleeping" && (kind === "run-workflow" || kind === "saga");
+  return { ...pointer, attempt: 1, retries: 0, ...(isBetween ? { status: "ready", dueAt: null, child: null } : {}) };
 }
 
 /** A container that its turn had not come to yet: it has no branches, and nobody would open any. It is opened again. */
@@ -186,7 +195,7 @@ export function forkState(
   const none: ReadonlySet<number> = new Set();
   const last = new Map<number, string>();
   const base = { step: "", state, steps, frozen, renewed: frozen, held: none, last, corrected: false };
-  const snapshot = revived(base, state.nextId, (pointer) => setUp(pointer, true));
+  const snapshot = revived(base, state.nextId, (pointer) => asNew(setUp(pointer)));
   const pointers = new Map([...snapshot.pointers.values()].map((pointer) => [pointer.id, withoutUndo(pointer)]));
   return [
     {

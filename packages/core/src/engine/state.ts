@@ -24,7 +24,7 @@ export interface WorkflowState {
   readonly nextId: number;
   /** The last delivery read. */
   readonly inboxRead: number;
-  /** Bodies and children that were stopped and may still be at it; undoing waits for them. */
+  /** Bodies and children whose time is over, that were stopped or ran too long, and may still be at it; undoing waits for them. */
   readonly stragglers: ReadonlyMap<number, Straggler>;
   readonly takeover: Takeover;
   /** The pointer whose undoing failed for good, with the workflow. */
@@ -230,13 +230,15 @@ export interface Line {
 
 export interface Straggler {
   readonly pointer: number;
-  /** The saga (or 0) that waits for it before undoing. */
+  /** The saga (or 0) that waits for it before undoing; its own pointer: its compensation does, under `onError("compensate")`. */
   readonly saga: number;
   /** The body's grace; null: a child, which is waited for. */
   readonly until: number | null;
   /** A body that returned meanwhile: undoing sees its output. */
   readonly ended: boolean;
   readonly output: unknown;
+  /** It has been undone already: what it gives is not wanted any more. */
+  readonly undone?: boolean;
 }
 
 /** Deaths of hosts without a turn between them. */

@@ -19,7 +19,7 @@ import {
 import { storeError, type StoredError } from "./stored-error.ts";
 import type { Turn } from "./turn.ts";
 
-/** How long undoing waits for bodies that were stopped. */
+/** How long undoing waits for bodies that were stopped, or whose time was up. */
 export const bodyGraceMs = 30_000;
 
 /** The error of an execution that was stopped before it ended. */
@@ -101,7 +101,7 @@ export function settleSaga(turn: Turn, saga: Pointer, error: StoredError | undef
   stepUndo(turn, saga.id);
 }
 
-/** Whether bodies or children that were stopped are still at it. With nothing to undo, only children are waited for. */
+/** Whether stragglers of a saga are still at it. With nothing to undo, only children are waited for. */
 export function waitsForStragglers(state: WorkflowState, saga: Pointer): boolean {
   const walk = saga.scope?.walk;
   const undoes = walk?.next != null || (walk?.stack ?? []).some(({ own, resume }) => own !== null || resume !== null);

@@ -4,6 +4,7 @@ import type { WorkflowInfo } from "../definition/step-context.ts";
 import type { WaitingFor, WorkflowStatus } from "../providers/records.ts";
 import { dataAt, infoOf, placeAt, type ItemPlace } from "./expressions.ts";
 import { executionId, streamKey, type Data, type Pointer, type UndoRecord, type WorkflowState } from "./state.ts";
+import { waitsForHooks } from "./hooks.ts";
 import type { StoredError } from "./stored-error.ts";
 import { canStepUndo, waitsForStragglers } from "./undo.ts";
 
@@ -212,7 +213,7 @@ export function wantsContinue(state: WorkflowState, maxLoneDeaths: number): bool
   if (isPoison(state, maxLoneDeaths)) return true;
   for (const pointer of state.pointers.values()) {
     if (pointer.crashed || (pointer.status === "ready" && pointer.kind !== "step")) return true;
-    if (canStepUndo(state, pointer)) return true;
+    if (canStepUndo(state, pointer) || waitsForHooks(state, pointer)) return true;
   }
   return false;
 }

@@ -200,7 +200,7 @@ export interface Timeout {
    * it is to be undone, that waits up to 30 s for the body to return.
    *
    * Of a child workflow and of a saga: how long it may take from its beginning. What runs then is stopped and undone, and only when
-   * that has ended does the step fail.
+   * that has ended does the step fail: for a child that no host can run, that is when one can, or when it is terminated.
    */
   timeout(duration: Duration): this;
 }

@@ -4,10 +4,13 @@ import type { NodeEnd } from "../entries.ts";
 import type { Address } from "./address.ts";
 import { idle } from "./opening.ts";
 
-/** What was stopped in a saga that has ended without undoing is waited for by the saga around it. */
-export function handStragglersOn(draft: Draft, pointer: number): void {
-  for (const straggler of draft.stragglers.values())
-    if (straggler.saga === pointer) draft.setStraggler({ ...straggler, saga: sagaAround(draft, pointer) });
+/** What is still at it when its saga has ended is waited for by the saga around that. */
+export function handStragglersOn(draft: Draft, pointer: number, how: { readonly undone?: true } = {}): void {
+  for (const straggler of draft.stragglers.values()) {
+    if (straggler.saga !== pointer) continue;
+    if (how.undone === true && straggler.ended) draft.deleteStraggler(straggler.pointer);
+    else draft.setStraggler({ ...straggler, ...how, saga: sagaAround(draft, pointer) });
+  }
 }
 
 export function endNode(draft: Draft, entry: NodeEnd, output: unknown, address: Address): void {

@@ -1,6 +1,6 @@
-import { timeAfter } from "../../duration.ts";
 import { copy } from "../../codec/index.ts";
 import { ChildWorkflowError, ExpressionError, LimitExceededError, StepTimeoutError } from "../../errors.ts";
+import { deadline } from "../deadline.ts";
 import type { Delivery } from "../inputs.ts";
 import { dataAt, evaluate } from "../expressions.ts";
 import { completeNode, failNode, openNode } from "../flow.ts";
@@ -42,7 +42,7 @@ export const child: KindHandler<"run-workflow"> = {
       childId,
       definitionId: node.definitionId,
       ...(node.definitionVersion === undefined ? {} : { version: node.definitionVersion }),
-      ...(node.timeoutMs === undefined ? {} : { deadlineAt: timeAfter(turn.now, node.timeoutMs) }),
+      ...deadline(turn, node),
     });
     const cursors = turn.draft.lines.get(turn.draft.lineOf(id))?.cursors ?? {};
     turn.startChild({
@@ -95,7 +95,7 @@ export function childEnded(turn: Turn, delivery: Extract<Delivery, { kind: "chil
   });
   // One that had completed before the word of its time-out reached it has done its work, which nobody undoes: it counts.
   if (delivery.status === "completed") return completeNode(turn, pointer.id, delivery.data);
-  const thrown = whyItFailed(turn, pointer, delivery);
+  const thrown = whyItFailed(pointer, delivery);
   const error = storeError(thrown, { stepId: pointer.step, attempt: pointer.attempt });
   failNode(turn, pointer.id, {
     error: delivery.error === undefined ? error : { ...error, cause: delivery.error },
@@ -103,18 +103,23 @@ export function childEnded(turn: Turn, delivery: Extract<Delivery, { kind: "chil
   });
 }
 
-function whyItFailed(
-  turn: Turn,
-  pointer: Pointer,
-  { childId, status, error }: Extract<Delivery, { kind: "child-ended" }>,
-): Error {
+function whyItFailed(pointer: Pointer, { childId, status, error }: Extract<Delivery, { kind: "child-ended" }>): Error {
   const fields = error === undefined ? {} : { cause: reviveError(error) };
-  if (pointer.child?.timedOut === true) {
-    const { timeoutMs } = turn.node(pointer);
-    const message = `child workflow \`${childId}\` ran longer than the time-out of ${timeoutMs} ms`;
-    return new StepTimeoutError(message, fields);
-  }
+  if (pointer.child?.timedOut === true) return timedOut(childId, fields);
   const how = status === "failed" ? "failed" : "was terminated";
   const why = error === undefined ? "" : `: ${error.message}`;
   return new ChildWorkflowError(`child workflow \`${childId}\` ${how}${why}`, fields);
+}
+
+function timedOut(childId: string, fields: { readonly cause?: Error } = {}): StepTimeoutError {
+  const message = `child workflow \`${childId}\` ran longer than the \`timeout\` of its step: raise that, or make it quicker`;
+  return new StepTimeoutError(message, fields);
+}
+
+/** A child that was told that its time is up is not there: nobody else will tell of its end. */
+export function lateChildMissing(turn: Turn, id: number): void {
+  const pointer = turn.pointer(id);
+  if (pointer?.child?.timedOut !== true || pointer.status !== "waiting") return;
+  const thrown = timedOut(pointer.child.id);
+  failNode(turn, id, { error: storeError(thrown, { stepId: pointer.step, attempt: pointer.attempt }), thrown });
 }

@@ -1,8 +1,7 @@
-import { timeAfter } from "../../duration.ts";
 import type { SagaNode } from "../../definition/nodes.ts";
 import { StepTimeoutError } from "../../errors.ts";
+import { deadline } from "../deadline.ts";
 import { advance, completeNode, failNode } from "../flow.ts";
-import type { Turn } from "../turn.ts";
 import { storeError } from "../stored-error.ts";
 import type { KindHandler } from "./handler.ts";
 
@@ -47,7 +46,3 @@ export const saga: KindHandler<"saga"> = {
     }
   },
 };
-
-function deadline(turn: Turn, node: SagaNode): { deadlineAt?: number } {
-  return node.timeoutMs === undefined ? {} : { deadlineAt: timeAfter(turn.now, node.timeoutMs) };
-}

@@ -1,6 +1,7 @@
 import { FactsReader, indexesAround, type JournalFacts } from "../../engine/failures.ts";
 import { decodeEntries, isFinal, reviveError, type Entry, type StoredError } from "../../engine/index.ts";
 import { executionId, rootPointer, type Pointer, type WorkflowState } from "../../engine/state.ts";
+import { waitsForStragglers } from "../../engine/undo.ts";
 import { WorkflowNotFoundError } from "../../errors.ts";
 import type { WorkflowRow, WorkflowStatus } from "../../providers/records.ts";
 import { decodeStartRecord } from "../core/start-record.ts";
@@ -153,6 +154,12 @@ function happening(entry: Entry, host: string): string | undefined {
       return `imported from a file${by}`;
     case "step-retrying":
       return `step \`${entry.step}\` failed and is to be retried: ${entry.error.message}`;
+    case "child-timed-out":
+      return `child workflow \`${entry.childId}\` ran longer than the time-out of \`${entry.step}\`, and was told to end`;
+    case "scope-ending":
+      if (entry.pointer !== rootPointer || entry.ending.kind !== "terminated" || !entry.ending.compensate)
+        return undefined;
+      return `told to end${entry.ending.reason === null ? "" : `: ${entry.ending.reason}`}`;
     case "step-failed":
       return `step \`${entry.step}\` failed: ${entry.error.message}`;
     case "step-held":
@@ -282,14 +289,17 @@ function waitsOf(
     const wait = waitOf(state, pointer, facts);
     if (wait !== undefined) waits.push(wait);
   }
-  for (const { pointer, until } of state.stragglers.values()) {
+  for (const { pointer, saga, until, ended } of state.stragglers.values()) {
+    const undoing = state.pointers.get(saga);
+    const holdsUp = pointer === saga || (undoing?.status === "undoing" && waitsForStragglers(state, undoing));
+    if (ended || !holdsUp) continue;
     const place = facts.opened.get(pointer);
     waits.push({
       kind: until === null ? "child" : "step",
       stepId: place?.step,
       item: place?.indexes ?? [],
       until: until ?? undefined,
-      text: `${placeOf(place?.step ?? executionId(state, pointer), place?.indexes ?? [])}: what was stopped to end, before undoing goes on`,
+      text: `${placeOf(place?.step ?? executionId(state, pointer), place?.indexes ?? [])}: what goes on though its time is over to end, before undoing goes on`,
     });
   }
   const left = waits.length - mostNamed;

@@ -65,7 +65,7 @@ export class Bodies {
   }
 }
 
-/** Stopped bodies that an undoing waits for, and that are at work nowhere here: they have ended, or their host has. */
+/** Bodies that an undoing waits for, and that are at work nowhere here: they have ended, or their host has. */
 export function endedStragglers(state: WorkflowState, bodies: Bodies): Input[] {
   const inputs: Input[] = [];
   for (const straggler of state.stragglers.values()) {

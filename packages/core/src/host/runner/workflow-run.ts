@@ -291,10 +291,10 @@ export class WorkflowRun implements CommitSource, BodyOwner {
 
   bodyEnded(body: Body, mode: "running" | "late" | "straggler", returned: boolean, value: unknown): void {
     this.#bodies.remove(body);
-    // What is late has failed already.
-    if (this.#gone || mode === "late") return;
+    if (this.#gone) return;
     const { limits } = this.#context.core.options;
-    if (mode === "straggler") this.#inputs.add(stragglerInput(body.attempt, returned, value, limits));
+    // What is late has failed already; but its undoing may want to know what it gave.
+    if (mode !== "running") this.#inputs.add(stragglerInput(body.attempt, returned, value, limits));
     else if (returned) this.#inputs.add(returnedInput(body.attempt, value, limits));
     else if (!harmless.has(body.abortReason)) this.#inputs.add(threwInput(body.attempt, value));
     // It may have half happened, as where its host dies.
