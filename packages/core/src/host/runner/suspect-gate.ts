@@ -25,8 +25,9 @@ export class SuspectGate {
   /** It runs no more, or is no suspect any more. Harmless for one that never was. */
   leave(suspect: Waiter): void {
     this.#waiting.delete(suspect);
-    if (this.#holder !== suspect) return;
-    this.#holder = undefined;
+    if (this.#holder === suspect) this.#holder = undefined;
+    // Also where the one that leaves was called to the gate, and had something else to do until it was no suspect any more.
+    if (this.#holder !== undefined) return;
     const [next] = this.#waiting;
     if (next !== undefined) next.pump();
   }
