@@ -13,8 +13,8 @@ const shared = {
   ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } },
 };
 
-// Many tests start processes, or run beside ones that do: on two busy cores the usual 5 and 10 seconds are too few.
-const testTimeout = 30_000;
+// Many tests start processes, or run beside ones that do: on two busy cores the usual 5 and 10 seconds are too few. What hangs ends.
+const testTimeout = 60_000;
 const hookTimeout = 60_000;
 
 // Most files share a process, one after the other, and load what they test once: that is a third of their time.
