@@ -38,11 +38,22 @@ export function restingRow({ core, stopping }: RunnerContext, standing: Standing
   return letGo(dueAt);
 }
 
-/** The row as queries and other hosts should see it at once, although the workflow stays in hand; undefined: as it is. */
-export function changedRow(before: WorkflowState, after: WorkflowState, notedSignals: number): RowWrite | undefined {
-  // Before its first turn a workflow has no identity; its row has.
-  const sameVersion = before.seq < 0 || before.identity.version === after.identity.version;
-  if (before.phase === after.phase && sameVersion) return undefined;
+/** What a workflow's row tells of it while it is in hand. */
+export interface Shown {
+  readonly phase: WorkflowState["phase"];
+  readonly version: number;
+}
+
+export function shownBy({ status, version }: WorkflowRow): Shown {
+  return { phase: status === "runnable" || status === "waiting" ? "active" : status, version };
+}
+
+/**
+ * The row as queries and other hosts should see it at once, although the workflow stays in hand; undefined: it says so already. It
+ * may be behind where the last turn was stored by a host that could not write the row any more.
+ */
+export function changedRow(shown: Shown, after: WorkflowState, notedSignals: number): RowWrite | undefined {
+  if (shown.phase === after.phase && shown.version === after.identity.version) return undefined;
   return rowOf(after, { dueAt: null, release: false, notedSignals });
 }
 

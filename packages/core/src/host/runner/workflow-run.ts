@@ -35,6 +35,8 @@ import { Intake, type BroughtIn, type IntakeOutcome, type Origin } from "./intak
 import { tellEntries, tellStarted } from "./lifecycle.ts";
 import {
   changedRow,
+  shownBy,
+  type Shown,
   missingTurns,
   passedOnRow,
   quarantinedRow,
@@ -81,6 +83,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
   /** While it is brought into hand. */
   #intake: Intake | undefined;
   #row: WorkflowRow | undefined;
+  #shown: Shown = { phase: "active", version: 0 };
   #definition: WorkflowDefinition | undefined;
   #state: WorkflowState = initialState();
   #work: WorkAtHand = nothingAtHand;
@@ -144,6 +147,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     if (this.#gone) return;
     if (outcome.kind === "lost") return this.#drop("conflict", false);
     this.#row = outcome.row;
+    this.#shown = shownBy(outcome.row);
     if (outcome.kind === "unreadable") return this.#quarantine(outcome.error);
     if (outcome.kind === "elsewhere") {
       const { version, definitionHash } = outcome;
@@ -449,7 +453,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
       state,
       effects,
       children,
-      row: restingRow(this.#context, this.#standing(state, work)) ?? changedRow(this.#state, state, this.#noted),
+      row: restingRow(this.#context, this.#standing(state, work)) ?? changedRow(this.#shown, state, this.#noted),
       summary: this.#summary,
       length: this.#length,
     });
@@ -540,6 +544,7 @@ export class WorkflowRun implements CommitSource, BodyOwner {
     this.#fruitless = 0;
     summarizeAll(this.#summary, flight.entries);
     lengthAfter(this.#length, turn);
+    if (turn.row !== undefined) this.#shown = { phase: state.phase, version: state.identity.version };
     this.#tell(flight, before);
     if (before.seq >= 0 && state.identity.version !== before.identity.version) {
       this.#definition =

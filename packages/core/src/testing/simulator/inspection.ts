@@ -48,7 +48,8 @@ export class Inspection {
     const put = row.status === "suspended" && journal.state.phase === "active";
     // Whoever takes it next writes the row anew. One that has ended moves on by a call, which is read under a claim of its own.
     const moved = row.dueAt !== null && (!hasEnded(row) || journal.claim < row.claim);
-    if (put) return this.#verdict.fail("the product does not break", `${row.id} was put aside: ${row.errorText}`);
+    if (put && !moved)
+      return this.#verdict.fail("the product does not break", `${row.id} was put aside: ${row.errorText}`);
     if (row.status !== status && !moved)
       return this.#verdict.fail(
         "the row says what the journal says",

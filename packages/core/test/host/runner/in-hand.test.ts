@@ -171,3 +171,36 @@ it("lets go of a workflow whose undoing failed, once the time of a body beside i
   await clock.advance("31s");
   expect(await row()).toMatchObject({ status: "failed", owner: null });
 });
+
+it("shows as active what goes on, though its row was left suspended by a host that could not write it any more", async () => {
+  const clock = new TestClock();
+  const store = memory({ clock });
+  const rowless = withMethods(store, {
+    commit: async (turns) => {
+      const resumes = (turn: object): boolean =>
+        "entriesText" in turn && String(turn.entriesText).includes("workflow-resumed");
+      const sent = turns.map((turn) => {
+        if (!resumes(turn) || !("row" in turn)) return turn;
+        const { row: _, ...withoutRow } = turn;
+        return withoutRow;
+      });
+      const results = await (store.persistence as PersistenceProvider).commit(sent);
+      return results.map((result, index) => {
+        const turn = turns[index];
+        return turn !== undefined && resumes(turn) && result.outcome === "applied"
+          ? { ...result, rowWritten: false }
+          : result;
+      });
+    },
+  });
+  const definition = define("w", [delay("pause", "1m"), atWork]);
+  const { host } = await hostOf([definition], { clock, store: rowless });
+  await host.startWorkflow(definition, {}, { id: "w" });
+  await clock.advance("1s");
+  await host.suspendWorkflow("w");
+  await clock.advance("2m");
+  await host.resumeWorkflow("w");
+  await clock.advance("30s");
+  const row = (await store.persistence!.find("default", ["w"]))[0];
+  expect(row).toMatchObject({ status: "runnable", owner: expect.any(String) });
+});
