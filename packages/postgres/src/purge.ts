@@ -26,7 +26,6 @@ export async function removeWorkflows({ store, kept }: Open, before: number, lim
       WHERE t.namespace = g.namespace AND t.tag = n.tag AND t.created_at = g.created_at AND t.run = g.run
     ), starts AS (DELETE FROM $s.wfe_starts ${ofRuns}), ends AS (DELETE FROM $s.wfe_ends ${ofRuns}),
     checkpoints AS (DELETE FROM $s.wfe_checkpoints ${ofRuns}), subscriptions AS (DELETE FROM $s.wfe_subscriptions ${ofRuns}),
-    log_ends AS (DELETE FROM $s.wfe_log_ends ${ofRuns}),
     ${kept.on ? "outbox AS (INSERT INTO $s.wfe_outbox (run, at) SELECT run, $s.wfe_now($3::bigint) FROM gone)," : ""}
     trash AS (INSERT INTO $s.wfe_trash (run) SELECT run FROM gone)
     SELECT count(*)::text AS json FROM gone`,
@@ -58,7 +57,14 @@ export async function emptyTrash({ store }: Open): Promise<boolean> {
     SELECT ((SELECT count(*) FROM turns) + (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM logs))::text AS json`,
     [run, rowsPerBatch],
   );
-  if ((deleted ?? 0) === 0) await store.write(store.shared, "DELETE FROM $s.wfe_trash WHERE run = $1::bigint", [run]);
+  if ((deleted ?? 0) > 0) return true;
+  // Only now: who wrote lines while the workflow was being deleted may have made this row behind the back of that statement.
+  await store.write(
+    store.shared,
+    `WITH ends AS (DELETE FROM $s.wfe_log_ends WHERE run = $1::bigint)
+    DELETE FROM $s.wfe_trash WHERE run = $1::bigint`,
+    [run],
+  );
   return true;
 }
 
