@@ -108,6 +108,9 @@ export class Model {
       for (const { path, answer } of ordered) {
         const wait = this.#waits("body").find((one) => one.frame.path === path);
         if (wait !== undefined && !this.#final) this.#resume(wait.frame.env.task, (gen) => gen.next(answer));
+        // An undoing has failed for good: what it gave is lost, and its `onCrash` is asked when the workflow is retried.
+        else if (wait !== undefined && wait.frame.begun && (wait.frame.node.onCrash ?? "retry") !== "retry")
+          Object.assign(wait.frame, { crashed: true, begun: false });
         this.#drain();
       }
     }, order);

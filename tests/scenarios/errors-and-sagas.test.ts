@@ -1011,6 +1011,38 @@ describe.each(stores)("sagas on $name", (store) => {
     }
   });
 
+  it("asks the `onCrash` of an undoing that ended beside one that failed for good", async () => {
+    await using world = new World(store);
+    const { failing } = recorder();
+    const undone: unknown[] = [];
+    const definition = workflow()
+      .forEach(
+        () => ["a", "b"],
+        (each) =>
+          each
+            .saga((s) => s.then(failing("bad")))
+            .compensateWithSequence((undo) =>
+              undo
+                .then(async (_, ctx) => {
+                  undone.push(ctx.item);
+                  if (undone.length <= 2) throw new Error("not undone");
+                })
+                .id("undo")
+                .onCrash("fail"),
+            ),
+      )
+      .build("beside", 1);
+    const host = await world.start([definition]);
+    const handle = await host.startWorkflow(definition, {});
+    expect(await world.ended(handle)).toMatchObject({ status: "failed", error: { code: "COMPENSATION_FAILED" } });
+    expect(undone).toEqual(["a", "b"]);
+    await (await host.retryWorkflow(handle.id)).applied();
+    const { status, error } = await world.ended(handle);
+    expect(status).toBe("failed");
+    expect(error?.cause).toMatchObject({ code: "STEP_CRASHED" });
+    expect(undone).toEqual(["a", "b", "a"]);
+  });
+
   it("undoes a step between two attempts", async () => {
     await using world = new World(store);
     const { failing, step, ran } = recorder();

@@ -72,7 +72,7 @@ function decideInput(turn: Turn, input: Input): void {
     }
     case "attempt-returned": {
       const pointer = current(turn, input);
-      if (pointer === undefined) return;
+      if (pointer === undefined) return resultLost(turn, input);
       try {
         attemptReturned(turn, pointer, input.value);
       } catch (thrown) {
@@ -82,7 +82,8 @@ function decideInput(turn: Turn, input: Input): void {
     }
     case "attempt-threw": {
       const pointer = current(turn, input);
-      if (pointer !== undefined)
+      if (pointer === undefined) resultLost(turn, input);
+      else
         failNode(turn, pointer.id, {
           error: input.error,
           thrown: input.thrown,
@@ -113,6 +114,20 @@ function current(turn: Turn, attempt: { readonly pointer: number; readonly attem
   if (pointer === undefined || isFinal(turn.draft)) return undefined;
   if (pointer.kind === "run-workflow") return pointer.status === "waiting" ? pointer : undefined;
   return pointer.status === "ready" && pointer.attempt === attempt.attempt ? pointer : undefined;
+}
+
+/**
+ * Where an undoing has failed for good nothing goes on, and what still ends beside it is not decided. A step whose `onCrash` has a say
+ * is asked about that when the workflow is retried.
+ */
+function resultLost(
+  turn: Turn,
+  { pointer: id, attempt }: { readonly pointer: number; readonly attempt: number },
+): void {
+  const pointer = turn.pointer(id);
+  if (turn.draft.stuckUndo === null || pointer?.status !== "ready" || !pointer.begun || pointer.attempt !== attempt)
+    return;
+  turn.emit({ kind: "attempts-abandoned", pointers: [id] });
 }
 
 /** Everything that is due at `now` happens, in order of time. What was stopped has its grace also where all else stands still. */
