@@ -423,6 +423,26 @@ describe.each(stores)("forkWorkflow and stateAt on $name", (store) => {
     });
   });
 
+  it("begins anew in a fork what was between two attempts, with all its retries", async () => {
+    await using world = new World(store);
+    const { failing, count } = recorder();
+    const child = workflow().then(failing("bad")).build("child", 1);
+    const definition = workflow()
+      .runWorkflow(child)
+      .onError(retry({ maxRetries: 1, interval: "1h" }))
+      .build("w", 1);
+    const host = await world.start([definition, child]);
+    const original = await host.startWorkflow(definition, {});
+    await world.clock.advance("1m");
+    expect(count("bad")).toBe(1);
+    const fork = await host.forkWorkflow(original.id, { at: (await original.get())?.seq ?? -1 });
+    await world.settle();
+    expect(count("bad")).toBe(2);
+    await host.terminateWorkflow(original.id);
+    expect((await world.ended(fork)).status).toBe("failed");
+    expect(count("bad")).toBe(3);
+  });
+
   it("does not undo in a fork what was done before it", async () => {
     await using world = new World(store);
     const { step, failing, ran, clear } = recorder();
