@@ -180,11 +180,12 @@ export function failNode(turn: Turn, id: number, failure: Failure): void {
   const final = behavior === "suspend" ? "fail" : behavior;
   const isSaga = pointer.kind === "saga";
   const undo = final === "fail" && !isSaga ? undoOf(turn, pointer, node, { error }) : undefined;
-  const compensates = final === "compensate" && !isSaga && node.compensation !== undefined;
+  const ending: Ending = { kind: "failed", error, behavior: final };
+  const compensates = hooksOf(node, ending)[0] === "compensation";
   const isWaitedFor = compensates || (final === "fail" && !isUndoing(turn.draft, pointer.branch));
   const late = failure.stillRuns === true && isWaitedFor;
   const ignoredSaga = isSaga && final !== "fail" && final !== "terminate" ? sagaOutput(turn, pointer, node, error) : {};
-  finish(turn, pointer, node, { kind: "failed", error, behavior: final }, (rest) => ({
+  finish(turn, pointer, node, ending, (rest) => ({
     kind: "step-failed",
     pointer: id,
     step: node.id,

@@ -96,7 +96,7 @@ export function childEnded(turn: Turn, delivery: Extract<Delivery, { kind: "chil
   // One that had completed before the word of its time-out reached it has done its work, which nobody undoes: it counts.
   if (delivery.status === "completed") return completeNode(turn, pointer.id, delivery.data);
   const thrown = whyItFailed(pointer, delivery);
-  const error = storeError(thrown, { stepId: pointer.step, attempt: pointer.attempt });
+  const error = storeError(thrown);
   failNode(turn, pointer.id, {
     error: delivery.error === undefined ? error : { ...error, cause: delivery.error },
     thrown,
@@ -121,5 +121,5 @@ export function lateChildMissing(turn: Turn, id: number): void {
   const pointer = turn.pointer(id);
   if (pointer?.child?.timedOut !== true || pointer.status !== "waiting") return;
   const thrown = timedOut(pointer.child.id);
-  failNode(turn, id, { error: storeError(thrown, { stepId: pointer.step, attempt: pointer.attempt }), thrown });
+  failNode(turn, id, { error: storeError(thrown), thrown });
 }
